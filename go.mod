@@ -1,0 +1,3 @@
+module sshtay
+
+go 1.26
