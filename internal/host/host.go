@@ -1,0 +1,79 @@
+// Package host is the one door to a machine. It alone runs programs and writes
+// files, so that every effect can be recorded, faked, bounded and refused in
+// one place.
+package host
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"time"
+)
+
+// A Host is a machine we may look at.
+type Host interface {
+	// Run runs a program to its end and returns what it said. A program that
+	// ends with a status other than 0 is no error: see [Result.Exit].
+	Run(ctx context.Context, cmd Command) (Result, error)
+	// ReadFile reads a file of at most limit bytes; a longer one is
+	// [ErrTooLarge] and gives its first limit bytes.
+	ReadFile(ctx context.Context, name string, limit int) ([]byte, error)
+}
+
+// A Command is a program to run, without a shell in between.
+type Command struct {
+	Argv  []string
+	Env   []string // added to our own environment, as "NAME=value"
+	Dir   string
+	Stdin io.Reader // nil is /dev/null
+	// Limit bounds what is kept of standard output and of standard error, in
+	// bytes each; 0 is [DefaultLimit]. What comes beyond is read and dropped.
+	Limit int
+	// Stdout and Stderr, when set, see the output as it comes, before the
+	// limit is applied.
+	Stdout, Stderr io.Writer
+	// Terminal leaves the program in our process group, so that it may ask
+	// the user on the terminal. The end of ctx then reaches it alone.
+	Terminal bool
+	// Grace is how long the program may live on after it was asked to end
+	// because ctx was done; 0 is [DefaultGrace].
+	Grace time.Duration
+}
+
+// Bounds for commands that state none.
+const (
+	DefaultLimit = 1 << 20
+	DefaultGrace = 200 * time.Millisecond
+)
+
+// A Result is what a program left behind.
+type Result struct {
+	Stdout, Stderr []byte
+	Exit           int  // status, or 128 + the signal that ended it
+	Truncated      bool // the output was longer than the limit
+	Took           time.Duration
+}
+
+// ErrTooLarge is the error for a file longer than the reader allows.
+var ErrTooLarge = errors.New("file is too large")
+
+// ErrNotFound is the error for a program that is not installed.
+var ErrNotFound = errors.New("program not found")
+
+// Local is the machine we run on.
+type Local struct{}
+
+// ReadFile implements [Host].
+func (Local) ReadFile(_ context.Context, name string, limit int) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, int64(limit)+1))
+	if len(data) > limit {
+		return data[:limit], ErrTooLarge
+	}
+	return data, err
+}

@@ -1,0 +1,82 @@
+// Package probe observes: each file makes one measurement and puts its answers
+// into the facts. A probe never judges.
+package probe
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"sshtay/internal/fact"
+	"sshtay/internal/host"
+	"sshtay/internal/target"
+)
+
+// A Probe answers one or more questions. Run puts each answer into the set, or
+// says with [fact.Miss] why there is none; it returns no error, because a
+// question that stays open is a fact of its own.
+type Probe struct {
+	Name   string
+	Yields []fact.Any
+	Run    func(ctx context.Context, env *Env, facts *fact.Set)
+}
+
+// An Env is what probes share: the target, where it leads, the machine we run
+// on, and what may still be spent.
+type Env struct {
+	Target   target.Target
+	Resolved target.Resolved // set by [Config]
+	Local    host.Host
+	Config   map[string][]string // effective client configuration as ssh -G prints it, set by [Config]
+	Budget   *Budget
+	Timeout  time.Duration // one timeout for the whole run
+	Terminal bool          // ssh may ask the user on the terminal
+	Version  string        // ours, for the identification line
+	Progress func(string)  // told what is being done, in a few words; never nil
+}
+
+// A Budget bounds the unauthenticated connections to the target: servers ban,
+// throttle and penalise who makes many. It is safe for concurrent use.
+type Budget struct {
+	mu    sync.Mutex
+	limit int
+	spent int
+	all   int
+}
+
+// NewBudget allows limit connections.
+func NewBudget(limit int) *Budget { return &Budget{limit: limit} }
+
+// Take spends one connection, unless none is left.
+func (b *Budget) Take() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.spent >= b.limit {
+		return false
+	}
+	b.spent++
+	b.all++
+	return true
+}
+
+// Left returns how many connections may still be made.
+func (b *Budget) Left() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.limit - b.spent
+}
+
+// Spent returns how many connections were made.
+func (b *Budget) Spent() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.all
+}
+
+// value returns the first value of an effective option of ssh, or "".
+func (e *Env) value(option string) string {
+	if v := e.Config[option]; len(v) > 0 {
+		return v[0]
+	}
+	return ""
+}
