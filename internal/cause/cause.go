@@ -140,14 +140,3 @@ func JudgeAll(s *fact.Set) []Judgement {
 	})
 	return out
 }
-
-// says is evidence from one fact.
-func says(k fact.Any, format string, args ...any) Evidence {
-	return Evidence{Fact: k.Name(), Says: fmt.Sprintf(format, args...)}
-}
-
-// unknown is the verdict when a fact that the judge cannot do without is
-// missing.
-func unknown(v *fact.View, k fact.Any) Verdict {
-	return Verdict{Status: Unknown, Reason: "could not see: " + k.Question() + " " + v.Why(k)}
-}
