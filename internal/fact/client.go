@@ -3,7 +3,9 @@ package fact
 import "time"
 
 // Facts about the client: its programs, its effective configuration for this
-// target, its kernel.
+// target, its kernel. client.control_master is "none" when no socket is
+// configured or none is there, "alive" when its ssh answers, "dead" when nobody
+// listens on it, and "mute" when somebody does and does not answer.
 var (
 	ClientOS          = define[string]("client.os", "", "which operating system does the client run?")
 	ClientSSHVersion  = define[string]("client.ssh_version", "", "which version does the user's ssh say it is?")

@@ -2,7 +2,48 @@ package fact
 
 import "time"
 
+// LoginReasons is the closed list of login.reason. The words that a handshake
+// can end with as well mean the same in both places.
+var LoginReasons = []string{
+	// before anything is sent
+	"ssh-missing",  // there is no ssh program here
+	"config-error", // ssh refuses its configuration, see client.config_error
+	"local-error",  // ssh could not be run, or could not do its work here
+
+	// on the way to a session; login.stage says how far that was
+	"name-not-found", "name-failed", "refused", "unreachable", "no-route", "proxy-failed",
+	"timed-out",           // no answer in the time given
+	"closed",              // the other side closed in order
+	"reset",               // the connection was reset or broke
+	"throttled",           // the server said that it refuses for now
+	"not-ssh",             // something answers, and it is not SSH
+	"version-mismatch",    // the other side speaks another major version of SSH
+	"no-common-algorithm", // the two sides share no algorithm for some purpose
+	"bad-packet",          // a MAC or a packet length was wrong
+	"protocol-error",      // anything else that the protocol forbids
+	"bad-signature",       // the host key's signature or size was not acceptable
+	"disconnected",        // the server said why in a DISCONNECT, see login.error
+	"cancelled",           // we gave up because the run was over
+	"host-key-unknown",    // known_hosts does not have the server's key
+	"host-key-changed",    // known_hosts has another key for this host
+	"host-key-revoked",    // the key is marked as revoked
+	"permission-denied",   // no method was left that works without asking the user
+	"needs-terminal",      // a password, passphrase or code is asked for, and nobody can be asked
+	"too-many-failures",   // MaxAuthTries was used up by keys that were offered
+
+	// with a session
+	"session-refused", // the server opened no session, or refused to run a command in it
+	"no-answer",       // the session was open and silent until we ended it
+	"endless-output",  // the session printed on and on, and our command did not run
+	"other-command",   // something else than our command ran, see session.kind
+}
+
 // Facts about the login by the user's own ssh, and the session it got.
+//
+// The login's stage is "session" from the moment a session was open. Then
+// session.kind is "shell" when a login shell ran our command, "forced-command"
+// when something else ran in its place, "sftp-only" or "no-shell" when the
+// account said so itself, and "none" when nothing was said.
 var (
 	LoginStage       = define[string]("login.stage", "", "how far did the user's own ssh get: none, connect, banner, kex, auth or session?")
 	LoginReason      = define[string]("login.reason", "", "why did the login go no further? absent when a session ran our command")

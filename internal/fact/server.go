@@ -3,7 +3,12 @@ package fact
 import "time"
 
 // Facts about the server's side: its programs and sshd's effective
-// configuration for this user from this address.
+// configuration for this user from this address. What has no limit, or is not
+// configured, is absent without a reason; what could not be seen has one.
+//
+// server.sshd_unit_state is systemd's "active/running" or "failed/failed
+// (start-limit-hit)", or OpenRC's "started"; server.logind_idle is "no" or the
+// settings with their file, such as "StopIdleSessionSec=900 (/etc/systemd/logind.conf)".
 var (
 	ServerVia          = define[string]("server.via", "", "how was the server's side read: login or local?")
 	ServerOS           = define[string]("server.os", "", "which system does the server run?")
