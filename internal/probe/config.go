@@ -1,0 +1,151 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/user"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"sshtay/internal/fact"
+	"sshtay/internal/host"
+	"sshtay/internal/target"
+	"sshtay/internal/visible"
+)
+
+// configTime bounds ssh -G: it runs the commands of "Match exec" and may ask
+// the name service.
+const configTime = 5 * time.Second
+
+// Config asks the user's own ssh what it would do for this target, and sets
+// Env.Config and Env.Resolved. Other probes need these, so it runs first.
+var Config = Probe{
+	Name: "config",
+	Yields: append([]fact.Any{
+		fact.ClientOS, fact.ClientSSHVersion, fact.ClientConfigError, fact.ControlMaster,
+		fact.ClientTCPKeepaliveTime, fact.ClientTCPKeepaliveIntv, fact.ClientTCPKeepaliveNum,
+	}, clientOptionFacts()...),
+	Run: runConfig,
+}
+
+func runConfig(ctx context.Context, env *Env, facts *fact.Set) {
+	env.Progress("reading the configuration of ssh")
+	var both sync.WaitGroup
+	both.Go(func() { clientMachine(ctx, env, facts) })
+	resolve(ctx, env, facts)
+	controlMaster(ctx, env, facts)
+	both.Wait()
+}
+
+// resolve lets ssh -G resolve the target, and puts what it says into env and
+// facts.
+func resolve(ctx context.Context, env *Env, facts *fact.Set) {
+	env.Resolved = plain(env.Target)
+	ctx, cancel := context.WithTimeoutCause(ctx, configTime,
+		fmt.Errorf("it did not end within %v: does a Match exec or the name service hang?", configTime))
+	defer cancel()
+	r, err := env.Local.Run(ctx, host.Command{Argv: configArgs(env.Target)})
+	switch {
+	case errors.Is(err, host.ErrNotFound):
+		fact.Miss(facts, "there is no ssh program here", clientOptionFacts()...)
+		return
+	case err != nil:
+		fact.Miss(facts, err.Error(), clientOptionFacts()...)
+		return
+	case r.Exit != 0:
+		reason := configError(string(r.Stderr))
+		fact.ClientConfigError.Put(facts, reason, "ssh -G")
+		fact.Miss(facts, "ssh refuses its configuration: "+reason, clientOptionFacts()...)
+		return
+	}
+	env.Config = parseDump(string(r.Stdout))
+	if !env.Target.Local() {
+		env.Resolved = resolved(env)
+	}
+	putClientOptions(env, facts, func(string) string { return "ssh -G" })
+}
+
+// anyHost stands for the target when there is none: it matches "Host *" only,
+// and is never looked up.
+const anyHost = "any-host.invalid"
+
+func configArgs(t target.Target) []string {
+	args := append([]string{"ssh", "-G"}, t.SSHArgs()...)
+	if t.Local() {
+		return append(args, "-o", "CanonicalizeHostname=no", "--", anyHost)
+	}
+	return append(args, "--", t.Given)
+}
+
+// parseDump reads lines of "keyword value", as ssh -G and sshd -T print them.
+// Keywords become lower case: sshd prints them otherwise since 10.5.
+func parseDump(out string) map[string][]string {
+	dump := map[string][]string{}
+	for line := range strings.Lines(out) {
+		if key, value, ok := strings.Cut(strings.TrimRight(line, "\r\n"), " "); ok {
+			key = strings.ToLower(key)
+			dump[key] = append(dump[key], value)
+		}
+	}
+	return dump
+}
+
+// resolved is where the effective configuration leads.
+func resolved(env *Env) target.Resolved {
+	to := target.Resolved{User: env.value("user"), Host: env.value("hostname"), Jumps: []string{}}
+	to.Port, _ = strconv.Atoi(env.value("port"))
+	if jumps := env.value("proxyjump"); jumps != "" && jumps != "none" {
+		to.Jumps = strings.Split(jumps, ",")
+	}
+	return to
+}
+
+// plain is where a target leads when no configuration can be had.
+func plain(t target.Target) target.Resolved {
+	to := target.Resolved{User: t.User, Host: "localhost", Port: 22, Jumps: []string{}}
+	if t.Port != 0 {
+		to.Port = t.Port
+	}
+	if t.Jump != "" && t.Jump != "none" {
+		to.Jumps = strings.Split(t.Jump, ",")
+	}
+	if !t.Local() {
+		to.Host = strings.TrimPrefix(t.Given, "ssh://")
+		if i := strings.LastIndex(to.Host, "@"); i >= 0 {
+			to.User, to.Host = to.Host[:i], to.Host[i+1:]
+		}
+		if h, port, ok := strings.Cut(to.Host, ":"); ok && strings.HasPrefix(t.Given, "ssh://") {
+			if n, err := strconv.Atoi(port); err == nil && n > 0 && n < 65536 {
+				to.Host, to.Port = h, n
+			}
+		}
+	}
+	if to.User == "" {
+		if me, err := user.Current(); err == nil {
+			to.User = me.Username
+		}
+	}
+	return to
+}
+
+// configError picks from what ssh printed the lines that say what is wrong,
+// the first of which names the file and the line.
+func configError(stderr string) string {
+	var lines []string
+	for line := range strings.Lines(stderr) {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "Pseudo-terminal") {
+			continue
+		}
+		if lines = append(lines, line); len(lines) == 5 {
+			break
+		}
+	}
+	if len(lines) == 0 {
+		return "it does not say why"
+	}
+	return visible.Line(strings.Join(lines, "; "), 1000)
+}
