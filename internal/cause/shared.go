@@ -51,3 +51,27 @@ func reloadSSHD() remedy.Step {
 		Text: "sshd -t && systemctl reload ssh   (the unit is called sshd on RHEL, Fedora and SUSE)",
 	}
 }
+
+// upper begins a sentence with text.
+func upper(text string) string {
+	if text == "" {
+		return ""
+	}
+	return strings.ToUpper(text[:1]) + text[1:]
+}
+
+// times writes a count: "once", "3 times".
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
+}
+
+// count writes a number of things: "1 connection", "3 connections".
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}

@@ -1,0 +1,39 @@
+package cause
+
+import (
+	"fmt"
+
+	"sshtay/internal/fact"
+	"sshtay/internal/remedy"
+)
+
+// setSSHD are the steps that set one option of sshd and make it live.
+func setSSHD(option, value string) []remedy.Step {
+	return []remedy.Step{{
+		Kind: remedy.SSHDConfig, With: map[string]string{option: value},
+		Text: fmt.Sprintf("in /etc/ssh/sshd_config (or a file of sshd_config.d that it includes first): %s %s", option, value),
+	}, reloadSSHD()}
+}
+
+// run is a step that is one command line.
+func run(line string) remedy.Step {
+	return remedy.Step{Kind: remedy.Command, With: map[string]string{"run": line}, Text: line}
+}
+
+// advise is a step that only a person can take.
+func advise(format string, args ...any) remedy.Step {
+	return remedy.Step{Kind: remedy.Advice, Text: fmt.Sprintf(format, args...)}
+}
+
+// shareConnection lets many commands of one client use one connection, so that
+// only the first of them has to be let in.
+func shareConnection(cures fact.Any) remedy.Remedy {
+	return remedy.Remedy{
+		ID: "share-connection", Side: remedy.Client, Risk: remedy.Harmless, Cures: cures.Name(),
+		Summary: "let all ssh, scp and git commands to this host share one connection",
+		Steps: []remedy.Step{{
+			Kind: remedy.SSHConfig, With: map[string]string{"ControlMaster": "auto", "ControlPath": "~/.ssh/cm-%C", "ControlPersist": "60"},
+			Text: "in ~/.ssh/config, above every `Host *`, under a Host line for this host: ControlMaster auto, ControlPath ~/.ssh/cm-%C and ControlPersist 60",
+		}},
+	}
+}
