@@ -43,7 +43,7 @@ var LoginReasons = []string{
 // The login's stage is "session" from the moment a session was open. Then
 // session.kind is "shell" when a login shell ran our command, "forced-command"
 // when something else ran in its place, "sftp-only" or "no-shell" when the
-// account said so itself, and "none" when nothing was said.
+// account said so itself, and "none" when nothing was said or we had to cut it.
 var (
 	LoginStage       = define[string]("login.stage", "", "how far did the user's own ssh get: none, connect, banner, kex, auth or session?")
 	LoginReason      = define[string]("login.reason", "", "why did the login go no further? absent when a session ran our command")

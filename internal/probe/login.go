@@ -1,0 +1,207 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"sshtay/internal/fact"
+	"sshtay/internal/host"
+	"sshtay/internal/sshlog"
+	"sshtay/internal/visible"
+)
+
+// Login logs in once with the user's own ssh, and brings the server's side in
+// the same round trip.
+var Login = Probe{
+	Name:   "login",
+	Yields: loginYields,
+	Run:    func(ctx context.Context, env *Env, facts *fact.Set) { login(ctx, env, facts, defaultLimits) },
+}
+
+var loginYields = append([]fact.Any{
+	fact.LoginStage, fact.LoginReason, fact.LoginError, fact.LoginExit, fact.LoginMethods, fact.LoginMethod,
+	fact.LoginTime, fact.LoginAuthTime, fact.SessionKind, fact.SessionNoise, fact.SessionShellTime, fact.SessionEnd,
+}, serverFacts...)
+
+// limits bound a login. Each time runs from the end of the one before.
+type limits struct {
+	connect time.Duration // for ssh to connect and see the banner
+	login   time.Duration // from the start of ssh to a session
+	asking  time.Duration // the same when the user may have to type
+	answer  time.Duration // from the session to our script's first line
+	collect time.Duration // from there to its last line
+	linger  time.Duration // from there to the end of ssh
+	noise   int           // bytes before our script's first line
+	output  int           // bytes after it
+}
+
+var defaultLimits = limits{
+	connect: 10 * time.Second,
+	login:   20 * time.Second,
+	asking:  2 * time.Minute,
+	answer:  8 * time.Second,
+	collect: 8 * time.Second,
+	linger:  300 * time.Millisecond,
+	noise:   64 << 10,
+	output:  1 << 20,
+}
+
+func login(ctx context.Context, env *Env, facts *fact.Set, lim limits) {
+	if !env.Budget.Take() {
+		fact.Miss(facts, "enough connections were made for now", loginYields...)
+		return
+	}
+	env.Progress("logging in")
+	nonce := newNonce()
+	ctx, cut := context.WithCancelCause(ctx)
+	defer cut(nil)
+	w := newWatch(lim, nonce, env.Terminal, cut)
+	defer w.stop()
+	r, err := env.Local.Run(ctx, host.Command{
+		Argv:     append(loginArgs(env, lim), remoteCommand(script(nonce))),
+		Terminal: env.Terminal,
+		Limit:    1, // the watch keeps what is needed
+		Stdout:   (*watchOut)(w), Stderr: (*watchErr)(w),
+	})
+	w.stop()
+	switch {
+	case errors.Is(err, host.ErrNotFound):
+		fact.LoginStage.Put(facts, sshlog.None, "ssh")
+		fact.LoginReason.Put(facts, "ssh-missing", "ssh")
+		fact.Miss(facts, "there is no ssh program here", loginYields...)
+		return
+	case err != nil && ctx.Err() == nil:
+		fact.LoginStage.Put(facts, sshlog.None, "ssh")
+		fact.LoginReason.Put(facts, "local-error", "ssh")
+		fact.LoginError.Put(facts, visible.Line(err.Error(), 1000), "ssh")
+		fact.Miss(facts, "ssh could not be run: "+err.Error(), loginYields...)
+		return
+	}
+	w.report(facts, r.Exit, context.Cause(ctx))
+	if out, ok := w.collected(); ok {
+		fact.ServerVia.Put(facts, "login", "ssh")
+		putServer(facts, parseSections(out, nonce))
+		return
+	}
+	fact.Miss(facts, "the server's side could not be read: "+w.why(), serverFacts...)
+}
+
+// loginArgs is the user's own ssh, kept from everything but one session that
+// asks nothing unless it may. Ours come first: ssh takes the first value.
+// LogLevel is not "-v", which ssh would pass on to the ssh of a jump host,
+// whose lines could then be taken for its own.
+func loginArgs(env *Env, lim limits) []string {
+	args := []string{"ssh", "-T", "-x", "-a"}
+	opt := func(name, value string) { args = append(args, "-o", name+"="+value) }
+	opt("LogLevel", "DEBUG1")
+	opt("ControlMaster", "no")
+	opt("ControlPath", "none")
+	opt("ClearAllForwardings", "yes")
+	opt("PermitLocalCommand", "no")
+	opt("Tunnel", "no")
+	if !env.Terminal {
+		opt("BatchMode", "yes")
+	}
+	// Older versions refuse what they do not know, so these are given only
+	// where ssh -G shows that this version knows them.
+	for _, o := range []struct{ key, name, value string }{
+		{"remotecommand", "RemoteCommand", "none"},
+		{"sessiontype", "SessionType", "default"},
+		{"forkafterauthentication", "ForkAfterAuthentication", "no"},
+		{"updatehostkeys", "UpdateHostKeys", "no"},
+	} {
+		if env.value(o.key) != "" {
+			opt(o.name, o.value)
+		}
+	}
+	most := int(lim.connect / time.Second)
+	if own, err := strconv.Atoi(env.value("connecttimeout")); err != nil || own == 0 || own > most {
+		opt("ConnectTimeout", strconv.Itoa(most))
+	}
+	return append(append(args, env.Target.SSHArgs()...), "--", env.Target.Given)
+}
+
+// report turns what was seen of the login into facts.
+func (w *watch) report(facts *fact.Set, exit int, cause error) {
+	const source = "ssh -v"
+	t := &w.trace
+	fact.LoginStage.Put(facts, t.Stage(), source)
+	if t.Methods != nil {
+		fact.LoginMethods.Put(facts, t.Methods, source)
+	}
+	if t.Method != "" {
+		fact.LoginMethod.Put(facts, visible.Line(t.Method, 100), source)
+	}
+	if cause == nil {
+		fact.LoginExit.Put(facts, exit, "ssh")
+	}
+	put := func(k fact.Key[time.Duration], from, to time.Time) {
+		if !from.IsZero() && !to.IsZero() {
+			k.Put(facts, to.Sub(from), "ssh -v")
+		}
+	}
+	put(fact.LoginAuthTime, w.at[sshlog.Kex], w.at[sshlog.Auth])
+	put(fact.LoginTime, w.start, w.at[sshlog.Session])
+	put(fact.SessionShellTime, w.at[sshlog.Session], w.begun)
+
+	reason := w.reason(exit, cause)
+	if reason != "" {
+		fact.LoginReason.Put(facts, reason, source)
+	}
+	if said := w.said(reason, exit); said != "" {
+		fact.LoginError.Put(facts, visible.Line(said, 1000), source)
+	}
+	w.reportSession(facts, exit, cause)
+}
+
+// reason is the word of the closed list for how the login ended, or "" when
+// our script ran.
+func (w *watch) reason(exit int, cause error) string {
+	t := &w.trace
+	switch {
+	case !w.begun.IsZero():
+		return ""
+	case errors.Is(cause, errEndless):
+		return "endless-output"
+	case errors.Is(cause, errNoAnswer):
+		return "no-answer"
+	case (errors.Is(cause, errNoLogin) || errors.Is(cause, context.DeadlineExceeded)) && t.Reason() == "":
+		return "timed-out"
+	case cause != nil && t.Reason() == "":
+		return "cancelled"
+	case t.Reason() == "permission-denied" && !w.terminal && asks(t.Methods):
+		return "needs-terminal"
+	case t.Reason() != "":
+		return t.Reason()
+	case t.Stage() == sshlog.Session:
+		return "other-command"
+	case t.Stage() == sshlog.None:
+		return "local-error"
+	}
+	return "closed"
+}
+
+// asks says whether the server would have let the user type something.
+func asks(methods []string) bool {
+	return slices.ContainsFunc(methods, func(m string) bool { return m == "password" || m == "keyboard-interactive" })
+}
+
+// said is what ssh printed about the failure; where it printed nothing that is
+// known, the last line that it did print.
+func (w *watch) said(reason string, exit int) string {
+	switch {
+	case reason == "":
+		return ""
+	case w.trace.Error() != "":
+		return w.trace.Error()
+	case w.last != "" && w.trace.Stage() != sshlog.Session:
+		return w.last
+	case reason == "local-error":
+		return fmt.Sprintf("ssh ended with status %d and said nothing", exit)
+	}
+	return ""
+}
