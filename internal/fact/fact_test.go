@@ -63,6 +63,9 @@ func TestAbsentIsNotFalse(t *testing.T) {
 	if got := v.Why(SSHDRunning); got != "needs root" {
 		t.Errorf("why = %q", got)
 	}
+	if !v.Open(SSHDRunning) || v.Open(ChannelTimeout) {
+		t.Error("a question is open when its answer was looked for in vain")
+	}
 	SSHDRunning.Put(s, false, "ss")
 	Miss(s, "too late", SSHDRunning)
 	if got, ok := SSHDRunning.In(v); got || !ok {

@@ -45,6 +45,7 @@ var (
 	ServerIPQoS             = define[string]("server.ip_qos", "", "how does sshd mark its packets?")
 	UseDNS                  = define[bool]("server.use_dns", "", "does sshd look up the client's name?")
 	ForceCommand            = define[string]("server.force_command", "", "which command does sshd force on this user? absent when none")
+	MatchOptions            = define[[]string]("server.match_options", "", "which options does a Match block of sshd_config set for this user from this address?")
 	RefuseConnection        = define[bool]("server.refuse_connection", "", "does the configuration refuse this user's connection?")
 	SFTPServer              = define[string]("server.sftp_subsystem", "", "which program is the sftp subsystem?")
 

@@ -98,6 +98,11 @@ func (v *View) Why(k Any) string {
 	return "it was not looked at"
 }
 
+// Open says that the answer to k was looked for and could not be had. A
+// question about something that may well not exist, such as a limit, has no
+// answer and is not open where it does not.
+func (v *View) Open(k Any) bool { return v.set.Missing()[k.Name()] != "" }
+
 // Source says where the answer to k came from.
 func (v *View) Source(k Any) string {
 	e, _ := v.set.Entry(k.Name())
