@@ -2,6 +2,7 @@ package cause
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -113,3 +114,87 @@ func (s startups) refuses(n int) int {
 }
 
 func (s startups) String() string { return fmt.Sprintf("%d:%d:%d", s.begin, s.rate, s.full) }
+
+// slots is what was read of sshd's room for connections that log in.
+type slots struct {
+	limit         startups
+	known         bool // the limit was read
+	held          int
+	counted       bool // how many are held was seen
+	perSource     string
+	oneEach       bool // every connection has its own sshd: there is no MaxStartups
+	release       release
+	logged        bool // the log of drops was read, and this release writes them
+	drops, naming int
+}
+
+func slotsOf(v *fact.View) slots {
+	var s slots
+	s.release, _ = sshdRelease(v)
+	text, _ := fact.MaxStartups.In(v)
+	s.limit, s.known = parseStartups(text, s.release)
+	s.held, s.counted = fact.Unauthenticated.In(v)
+	s.perSource, _ = fact.PerSourceMaxStartups.In(v)
+	if s.perSource == "none" {
+		s.perSource = ""
+	}
+	activation, _ := fact.SSHDActivation.In(v)
+	s.oneEach = activation == "socket-unit-accept" || activation == "inetd"
+	s.drops, s.logged = fact.LogStartupDrops.In(v)
+	s.naming, _ = fact.LogStartupsOurs.In(v)
+	if s.release != (release{}) && !s.release.since(8, 4) && s.drops == 0 {
+		s.logged = false
+	}
+	return s
+}
+
+// refuses is the chance in percent that the next connection is refused.
+func (s slots) refuses() int {
+	if !s.known || !s.counted || s.oneEach {
+		return 0
+	}
+	return s.limit.refuses(s.held)
+}
+
+// orPerSource says what else the same words may mean.
+func (s slots) orPerSource() string {
+	if s.perSource != "" {
+		return "; PerSourceMaxStartups " + s.perSource + " is reported in the same words"
+	}
+	return ""
+}
+
+// says is evidence for what was read on the server.
+func (s slots) says(v *fact.View) []Evidence {
+	var e []Evidence
+	if s.known {
+		e = append(e, says(fact.MaxStartups, "MaxStartups %v: from %d on refuse %d %%, from %d on all", s.limit, s.limit.begin, s.limit.refuses(s.limit.begin), s.limit.full))
+	}
+	if s.counted {
+		e = append(e, says(fact.Unauthenticated, "%s now", count(s.held, "unauthenticated connection")))
+	}
+	if s.naming > 0 {
+		e = append(e, says(fact.LogStartupsOurs, "the log names this address at least %s", times(s.naming)))
+	}
+	if sample, seen := fact.LogStartupSample.In(v); seen && s.drops > 0 {
+		e = append(e, says(fact.LogStartupSample, "%s", sample))
+	}
+	return e
+}
+
+var dropNumber = regexp.MustCompile(`drop connection #(\d{1,6}) `)
+
+// bySource says that PerSourceMaxStartups is set, and that MaxStartups was not
+// reached when a connection was dropped: the log says how many there were, and
+// where it does not, how many there are now has to do.
+func (s slots) bySource(v *fact.View) bool {
+	if s.perSource == "" || !s.known {
+		return false
+	}
+	sample, _ := fact.LogStartupSample.In(v)
+	if m := dropNumber.FindStringSubmatch(sample); m != nil {
+		then, _ := strconv.Atoi(m[1])
+		return then < s.limit.begin
+	}
+	return s.counted && s.held < s.limit.begin
+}

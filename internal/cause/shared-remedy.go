@@ -25,6 +25,15 @@ func advise(format string, args ...any) remedy.Step {
 	return remedy.Step{Kind: remedy.Advice, Text: fmt.Sprintf(format, args...)}
 }
 
+// raisePerSource lets one address hold more connections that log in.
+func raisePerSource() remedy.Remedy {
+	return remedy.Remedy{
+		ID: "raise-per-source", Side: remedy.Server, Risk: remedy.ReloadsSSHD, Cures: fact.PerSourceMaxStartups.Name(),
+		Summary: "let one address hold more connections that have not logged in, where many users share it",
+		Steps:   setSSHD("PerSourceMaxStartups", "20"),
+	}
+}
+
 // shareConnection lets many commands of one client use one connection, so that
 // only the first of them has to be let in.
 func shareConnection(cures fact.Any) remedy.Remedy {

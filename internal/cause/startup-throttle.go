@@ -38,47 +38,6 @@ const whyStartups = "A connection holds one of sshd's slots from its first packe
 // at the same moment are enough.
 const fewStartups = 3
 
-// slots is what was read of sshd's room for connections that log in.
-type slots struct {
-	limit         startups
-	known         bool // the limit was read
-	held          int
-	counted       bool // how many are held was seen
-	perSource     string
-	oneEach       bool // every connection has its own sshd: there is no MaxStartups
-	release       release
-	logged        bool // the log of drops was read, and this release writes them
-	drops, naming int
-}
-
-func slotsOf(v *fact.View) slots {
-	var s slots
-	s.release, _ = sshdRelease(v)
-	text, _ := fact.MaxStartups.In(v)
-	s.limit, s.known = parseStartups(text, s.release)
-	s.held, s.counted = fact.Unauthenticated.In(v)
-	s.perSource, _ = fact.PerSourceMaxStartups.In(v)
-	if s.perSource == "none" {
-		s.perSource = ""
-	}
-	activation, _ := fact.SSHDActivation.In(v)
-	s.oneEach = activation == "socket-unit-accept" || activation == "inetd"
-	s.drops, s.logged = fact.LogStartupDrops.In(v)
-	s.naming, _ = fact.LogStartupsOurs.In(v)
-	if s.release != (release{}) && !s.release.since(8, 4) && s.drops == 0 {
-		s.logged = false
-	}
-	return s
-}
-
-// refuses is the chance in percent that the next connection is refused.
-func (s slots) refuses() int {
-	if !s.known || !s.counted || s.oneEach {
-		return 0
-	}
-	return s.limit.refuses(s.held)
-}
-
 func judgeStartupThrottle(v *fact.View) Verdict {
 	a, s := admissionOf(v), slotsOf(v)
 	if verdict, found := judgeSocket(v, a); found {
@@ -91,6 +50,9 @@ func judgeStartupThrottle(v *fact.View) Verdict {
 	penalties, _ := fact.LogPenaltiesOurs.In(v)
 	percent := s.refuses()
 	switch {
+	case percent == 0 && s.bySource(v) && (a.refusal == exceededStartups || s.naming > 0):
+		verdict.Status = Possible
+		verdict.Reason = fmt.Sprintf("sshd says that MaxStartups was exceeded while MaxStartups %v was not: see source-refused for PerSourceMaxStartups %s", s.limit, s.perSource)
 	case a.refusal == exceededStartups:
 		verdict.Status = Confirmed
 		verdict.Reason = "the server itself said that MaxStartups was exceeded" + s.orPerSource()
@@ -113,32 +75,6 @@ func judgeStartupThrottle(v *fact.View) Verdict {
 		return weighStartups(v, a, s)
 	}
 	return verdict
-}
-
-// orPerSource says what else the same words may mean.
-func (s slots) orPerSource() string {
-	if s.perSource != "" {
-		return "; PerSourceMaxStartups " + s.perSource + " is reported in the same words"
-	}
-	return ""
-}
-
-// says is evidence for what was read on the server.
-func (s slots) says(v *fact.View) []Evidence {
-	var e []Evidence
-	if s.known {
-		e = append(e, says(fact.MaxStartups, "MaxStartups %v: from %d on refuse %d %%, from %d on all", s.limit, s.limit.begin, s.limit.refuses(s.limit.begin), s.limit.full))
-	}
-	if s.counted {
-		e = append(e, says(fact.Unauthenticated, "%s now", count(s.held, "unauthenticated connection")))
-	}
-	if s.naming > 0 {
-		e = append(e, says(fact.LogStartupsOurs, "the log names this address at least %s", times(s.naming)))
-	}
-	if sample, seen := fact.LogStartupSample.In(v); seen && s.drops > 0 {
-		e = append(e, says(fact.LogStartupSample, "%s", sample))
-	}
-	return e
 }
 
 // weighStartups judges what is no finding, or one about the setting alone.
@@ -278,11 +214,7 @@ func fixStartupThrottle(v *fact.View) []remedy.Remedy {
 	}
 	plans = append(plans, raise)
 	if s.perSource != "" {
-		plans = append(plans, remedy.Remedy{
-			ID: "raise-per-source", Side: remedy.Server, Risk: remedy.ReloadsSSHD, Cures: fact.PerSourceMaxStartups.Name(),
-			Summary: "let one address hold more of them, where many users share it",
-			Steps:   setSSHD("PerSourceMaxStartups", "20"),
-		})
+		plans = append(plans, raisePerSource())
 	}
 	if grace, seen := fact.LoginGraceTime.In(v); seen && (grace == 0 || grace > longGrace) {
 		plans = append(plans, remedy.Remedy{
