@@ -67,6 +67,10 @@ func (i info) Question() string { return i.question }
 // Put records the answer, and where it was read or measured.
 func (k Key[T]) Put(s *Set, v T, source string) { s.put(k.name, Entry{Value: v, Source: source}) }
 
+// Forget takes an answer back that a later observation does not bear out, and
+// says why there is none now. An empty reason leaves none.
+func (k Key[T]) Forget(s *Set, reason string) { s.forget(k.name, reason) }
+
 // Get returns the answer, and whether there is one.
 func (k Key[T]) Get(s *Set) (T, bool) {
 	e, _ := s.Entry(k.name)

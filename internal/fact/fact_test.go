@@ -96,3 +96,18 @@ func TestStories(t *testing.T) {
 		}
 	}
 }
+
+// TestForget: what a later observation does not bear out is absent again.
+func TestForget(t *testing.T) {
+	s := &Set{}
+	HandshakeReason.Put(s, "closed", "probe")
+	HandshakeReason.Forget(s, "")
+	if v, ok := HandshakeReason.Get(s); ok || len(s.Missing()) != 0 {
+		t.Errorf("still %q, missing %v", v, s.Missing())
+	}
+	HandshakeReason.Put(s, "reset", "probe")
+	HandshakeReason.Forget(s, "it passed")
+	if _, ok := HandshakeReason.Get(s); ok || s.Missing()["handshake.reason"] != "it passed" {
+		t.Errorf("missing %v", s.Missing())
+	}
+}

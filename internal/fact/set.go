@@ -55,6 +55,15 @@ func (s *Set) miss(name, reason string) {
 	s.missing[name] = reason
 }
 
+func (s *Set) forget(name, reason string) {
+	s.mu.Lock()
+	delete(s.entries, name)
+	s.mu.Unlock()
+	if reason != "" {
+		s.miss(name, reason)
+	}
+}
+
 // Entry returns the answer to the named question.
 func (s *Set) Entry(name string) (Entry, bool) {
 	s.mu.Lock()
