@@ -1,0 +1,152 @@
+package cause
+
+import (
+	"fmt"
+
+	"sshtay/internal/fact"
+	"sshtay/internal/remedy"
+)
+
+var _ = register(Cause{
+	ID:    "not-ssh",
+	Title: "something else than an SSH server answers on this port",
+	Doc: Doc{
+		Observed: "The first bytes that came after the connection was made, which protocol they belong to, and how the connection ended.",
+		Judged: "Confirmed when bytes came that are no SSH identification: they are shown. Likely when text came and nothing after it, since an SSH server may send lines before its identification. Possible when the other side closed, reset or stayed silent without a byte, " +
+			"as a forwarder without a backend does, and as a server that refuses does too. " +
+			"Ruled out when an SSH identification or one of sshd's own refusals came. Unknown when no connection was made. Text that came through a ProxyCommand may be the command's own and is judged there.",
+		Explained: "An SSH server begins with a line such as SSH-2.0-OpenSSH_9.2. A web server, a reverse proxy, a captive portal, a load balancer that speaks the PROXY protocol, a TLS tunnel or a tarpit says something else; " +
+			"ssh then reports an invalid format, or that the connection was closed.",
+		Fixed: "Use the host and the port that sshd listens on; let the reverse proxy or load balancer pass the bytes on as they are; log in to the captive portal.",
+	},
+	Needs: []fact.Any{fact.HandshakeStage, fact.HandshakeReason, fact.HandshakeVia, fact.HandshakeBanner, fact.LooksLike, fact.FirstBytes, fact.Refusal},
+	Judge: judgeNotSSH,
+	Fix:   fixNotSSH,
+})
+
+// protocols are the words of handshake.looks_like for what is not SSH, as
+// people call them.
+var protocols = map[string]string{
+	"http": "HTTP", "http2": "HTTP/2", "tls": "TLS", "proxy-protocol-v1": "the PROXY protocol", "proxy-protocol-v2": "the PROXY protocol",
+	"smtp": "SMTP (mail)", "ftp": "FTP", "smtp-or-ftp": "SMTP or FTP", "pop3": "POP3 (mail)", "imap": "IMAP (mail)", "mysql": "MySQL", "rdp": "RDP (remote desktop)",
+	"telnet": "Telnet", "vnc": "VNC", "redis": "Redis",
+}
+
+// A greeting is what the other side began with.
+type greeting struct {
+	stage, reason, via string
+	looks, first       string // handshake.looks_like and its bytes, made visible
+	banner, refusal    string
+	seen               bool
+}
+
+func greetingOf(v *fact.View) greeting {
+	var g greeting
+	g.stage, g.seen = fact.HandshakeStage.In(v)
+	g.reason, _ = fact.HandshakeReason.In(v)
+	g.via, _ = fact.HandshakeVia.In(v)
+	g.looks, _ = fact.LooksLike.In(v)
+	g.first, _ = fact.FirstBytes.In(v)
+	g.banner, _ = fact.HandshakeBanner.In(v)
+	g.refusal, _ = fact.Refusal.In(v)
+	return g
+}
+
+// unnamed says that what came is text or bytes of no protocol that is known.
+func (g greeting) unnamed() bool { return g.looks == "text" || g.looks == "binary" }
+
+func judgeNotSSH(v *fact.View) Verdict {
+	g := greetingOf(v)
+	ownWords, isOwn := sshdsOwnWords(g.first)
+	switch {
+	case !g.seen:
+		return unknown(v, fact.HandshakeStage)
+	case g.stage == "banner" || g.stage == "kex":
+		return Verdict{Status: RuledOut, Reason: "an SSH server answers: " + firstLine(g.banner)}
+	case g.stage != "connect":
+		return Verdict{Status: Unknown, Reason: fmt.Sprintf("no connection was made (%s), so nothing could answer", g.reason)}
+	case g.refusal != "" || g.reason == "throttled":
+		return Verdict{Status: RuledOut, Reason: "sshd answered, in its own words: " + firstLine(g.refusal)}
+	case g.reason == "version-mismatch":
+		return Verdict{Status: RuledOut, Reason: "an SSH server of another major version answers"}
+	case isOwn:
+		return Verdict{Status: RuledOut, Reason: "what came is an error of sshd's own, see sshd-broken: " + ownWords}
+	case g.looks == "ssh":
+		return Verdict{Status: RuledOut, Reason: "what came begins as an SSH identification does"}
+	case g.unnamed() && g.via == "proxy-command":
+		return Verdict{Status: Possible, Impact: Breaks, Reason: "what came through the ProxyCommand is not SSH; the command may have printed it itself, see client-side"}
+	case g.unnamed() || protocols[g.looks] != "":
+		return foundNotSSH(g)
+	case g.reason == "timed-out":
+		return Verdict{Status: Possible, Impact: Breaks, Reason: "the connection was made and not a byte came: some other service that waits for its client would do that, and so would a stuck sshd"}
+	}
+	return Verdict{Status: Possible, Impact: Breaks,
+		Reason: fmt.Sprintf("the other side ended the connection (%s) without a byte, as a forwarder without a backend would, and a server that refuses too; the server's log would settle it", g.reason)}
+}
+
+func foundNotSSH(g greeting) Verdict {
+	where, name := "on this port", protocols[g.looks]
+	switch g.via {
+	case "proxy-command":
+		where = "at the far end of the ProxyCommand"
+	case "proxy-jump":
+		where = "behind the jump host"
+	}
+	verdict := Verdict{
+		Status: Confirmed, Impact: Breaks,
+		Reason:   "the first bytes are not those of an SSH server",
+		Why:      "An SSH server begins with a line like SSH-2.0-OpenSSH_9.2. Whatever answers here does not, so ssh gives up at once or when the other side closes.",
+		Evidence: []Evidence{says(fact.FirstBytes, "%s", firstLine(g.first))},
+	}
+	switch {
+	case name != "":
+		verdict.Summary = fmt.Sprintf("What answers %s speaks %s, not SSH. The first bytes: %s", where, name, firstLine(g.first))
+		verdict.Evidence = append(verdict.Evidence, says(fact.LooksLike, "this is how %s begins", name))
+	case g.reason == "not-ssh":
+		verdict.Summary = fmt.Sprintf("What answers %s is not an SSH server. The first bytes: %s", where, firstLine(g.first))
+	case g.reason == "timed-out":
+		verdict.Status = Likely
+		verdict.Reason = "text came and no SSH identification after it; more patience would settle it"
+		verdict.Summary = fmt.Sprintf("What answers %s sends text and no SSH identification, as a tarpit does. The first line: %s", where, firstLine(g.first))
+	default:
+		verdict.Status = Likely
+		verdict.Reason = fmt.Sprintf("text came, and the connection ended (%s) without an SSH identification; a server that refuses in words of its own would look the same", g.reason)
+		verdict.Summary = fmt.Sprintf("What answers %s sent a line of text and closed: %s", where, firstLine(g.first))
+	}
+	return verdict
+}
+
+func fixNotSSH(v *fact.View) []remedy.Remedy {
+	g := greetingOf(v)
+	plan := func(id string, side remedy.Side, summary string, steps ...remedy.Step) remedy.Remedy {
+		return remedy.Remedy{ID: id, Side: side, Risk: remedy.Harmless, Cures: fact.LooksLike.Name(), Summary: summary, Steps: steps}
+	}
+	plans := []remedy.Remedy{plan("right-port", remedy.Client, "use the host and port that sshd listens on",
+		advise("on the server, to see the port of sshd: ss -tlnp | grep -E 'sshd|:22 '"),
+		advise("then: ssh -p PORT HOST, and in ~/.ssh/config under the Host line of this host: Port PORT"))}
+	switch g.looks {
+	case "http", "http2", "tls":
+		plans = append(plans, plan("captive-portal", remedy.Network, "log in to the network, if it is one that answers in everybody's place",
+			advise("open any http:// page in a browser: if a login page comes, log in there and try ssh again")))
+	}
+	switch {
+	case protocols[g.looks] == "HTTP" && g.via == "proxy-command":
+		plans = append(plans, plan("ask-the-proxy", remedy.Network, "get the HTTP proxy to let SSH through",
+			advise("the answer is the proxy's own: 407 wants a login (give the ProxyCommand one), 403 forbids the port (ask for it, or use an sshd on port 443)")))
+	case protocols[g.looks] == "HTTP", protocols[g.looks] == "HTTP/2":
+		plans = append(plans, plan("pass-through", remedy.Server, "let the reverse proxy pass SSH on as plain TCP",
+			advise("nginx passes TCP on only in a stream block, beside the http block: stream { server { listen PORT; proxy_pass SSHD_HOST:22; } }; HAProxy with: mode tcp")))
+	case g.looks == "tls":
+		plans = append(plans, plan("inside-tls", remedy.Client, "speak TLS first, if the SSH server is behind a TLS tunnel",
+			advise("to see what is inside: openssl s_client -quiet -connect HOST:PORT; if it says SSH-2.0-..., then in ~/.ssh/config under the Host line of this host: ProxyCommand openssl s_client -quiet -connect %%h:%%p")))
+	case protocols[g.looks] == "the PROXY protocol":
+		plans = append(plans, plan("no-proxy-header", remedy.Network, "stop the load balancer from sending PROXY headers for SSH",
+			advise("HAProxy: take send-proxy and send-proxy-v2 from the server lines of the SSH backend; other balancers: turn the PROXY protocol off for this target")))
+	case g.looks == "", g.looks == "empty":
+		plans = append(plans, plan("backend", remedy.Server, "see whether a forwarder stands in front of a server that is down",
+			advise("docker-proxy, a load balancer, a service mesh or a NAT rule accepts the connection before the server behind it does: see whether that server runs and listens (docker ps; ss -tln)"),
+			advise("Istio: exclude the port from the sidecar with the annotation traffic.sidecar.istio.io/excludeOutboundPorts: \"22\""),
+			advise("a balancer in front of sshd must not send PROXY headers, and one that expects them closes connections like ours without a word")))
+	}
+	return plans
+}
