@@ -1,0 +1,276 @@
+package sshlog
+
+import (
+	"fmt"
+	"net/netip"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+var now = time.Date(2026, 11, 21, 12, 0, 0, 0, time.FixedZone("", 3600))
+
+func counted(user string, lines ...string) *Server {
+	s := &Server{Client: netip.MustParseAddr("192.0.2.9"), User: user, Now: now}
+	for _, l := range lines {
+		s.Add(l)
+	}
+	return s
+}
+
+func TestHeads(t *testing.T) {
+	at := time.Date(2026, 11, 21, 0, 15, 33, 0, now.Location())
+	for line, want := range map[string]Line{
+		"Nov 21 00:15:33 web1 sshd[21597]: no more sessions":                         {at, "sshd", 21597, "no more sessions"},
+		"<38>Nov 21 00:15:33 sshd[21597]: no more sessions\r\n":                      {at, "sshd", 21597, "no more sessions"},
+		"Nov 21 00:15:33 web1 auth.info sshd[21597]: no more sessions":               {at, "sshd", 21597, "no more sessions"},
+		"2026-11-21T00:15:33+0100 web1 sshd-session[7]: no more sessions":            {at, "sshd-session", 7, "no more sessions"},
+		"2026-11-20T23:15:33.000000+00:00 web1 sshd[21597]: no more sessions":        {at, "sshd", 21597, "no more sessions"},
+		"Nov 21 00:15:33 web1 /usr/sbin/sshd[1]: x: y":                               {at, "sshd", 1, "x: y"},
+		"Nov 21 00:15:33 web1 kernel: [ 3600.1] Out of memory: Killed process 1 (x)": {at, "kernel", 0, "Out of memory: Killed process 1 (x)"},
+		"Nov 21 00:15:33 web1 user.warn kernel: Out of memory: x":                    {at, "kernel", 0, "Out of memory: x"},
+		"[ 3600.123456] nf_conntrack: table full":                                    {time.Time{}, "kernel", 0, "nf_conntrack: table full"},
+		"Dec 31 23:00:00 web1 sshd[2]: last year":                                    {time.Date(2025, 12, 31, 23, 0, 0, 0, now.Location()), "sshd", 2, "last year"},
+	} {
+		got, ok := ParseLine(line, now)
+		if same := got.Time.Equal(want.Time); !ok || !same || got.Ident != want.Ident || got.PID != want.PID || got.Text != want.Text {
+			t.Errorf("%q\n got %v %+v\nwant %+v", line, ok, got, want)
+		}
+	}
+	for _, line := range []string{"", "last message repeated 2 times", "Nov 21 00:15:33 web1 last message repeated 2 times", "-- Boot 1234 --"} {
+		if got, ok := ParseLine(line, now); ok {
+			t.Errorf("%q was taken for %+v", line, got)
+		}
+	}
+}
+
+// wordings are lines of many versions, and what each counts as: the names of
+// the counts, with "ours" where the client's address makes it so.
+var wordings = []struct{ text, counts string }{
+	{"drop connection #10 from [192.0.2.9]:4000 on [10.0.0.1]:22 past MaxStartups", "StartupDrops StartupDropsOurs"},
+	{"drop connection #10 from [192.0.2.9]:4000 on [10.0.0.1]:22 past Maxstartups", "StartupDrops StartupDropsOurs"},
+	{"drop connection #10 from [192.0.2.9]:4000 on [10.0.0.1]:22 Maxstartups", "StartupDrops StartupDropsOurs"},
+	{"drop connection #10 from [192.0.2.99]:4000 on [192.0.2.9]:22 Maxstartups", "StartupDrops"},
+	{"error: beginning MaxStartups throttling", "StartupDrops"},
+	{"error: in MaxStartups throttling for 00:05:00, 31 connections dropped", "StartupDrops"},
+	{"exited MaxStartups throttling after 00:05:00, 31 connections dropped", "StartupDrops"},
+	{"Maxstartups logging rate-limited: additional 9 connections dropped", "StartupDrops"},
+	{"drop connection #0 from [192.0.2.9]:4000 on [10.0.0.1]:22 penalty: failed authentication", "Penalties PenaltiesOurs"},
+	{"drop connection #0 from [::ffff:192.0.2.9]:4000 on [10.0.0.1]:22 penalty: caused crash", "Penalties PenaltiesOurs"},
+	{"drop connection #0 from [2001:db8::1]:4000 on [10.0.0.1]:22 too many penalised addresses", "Penalties"},
+	{"PerSourcePenalties logging rate-limited: additional 9 connections dropped", "Penalties"},
+	{"srclimit_penalise: 192.0.2.9/32: activating ipv4 penalty of 15.012 seconds for penalty: failed authentication", "Penalties PenaltiesOurs"},
+	{"srclimit_penalise: ipv4: new 192.0.2.9/32 active penalty of 90 seconds for penalty: caused crash", "Penalties PenaltiesOurs"},
+	{"srclimit_penalise: ipv4: new 192.0.2.9/32 deferred penalty of 1 seconds for penalty: connections without attempting authentication", ""},
+	{"refused connect from 192.0.2.9 (192.0.2.9)", "RefusedOurs"},
+	{"refused connect from ptr.of (192.0.2.9) evil (198.51.100.1)", ""},
+	{"fatal: Timeout before authentication for 192.0.2.9 port 4000", "GraceTimeouts GraceTimeoutsOurs"},
+	{"fatal: Timeout before authentication for 192.0.2.9", "GraceTimeouts GraceTimeoutsOurs"},
+	{"Timeout before authentication for connection from 192.0.2.9 to 10.0.0.1, pid = 7", "GraceTimeouts GraceTimeoutsOurs"},
+	{"Timeout before authentication for connection from 10.0.0.2 to 192.0.2.9, pid = 7", "GraceTimeouts"},
+	{"error: no more sessions", "NoMoreSessions"},
+	{"error: maximum authentication attempts exceeded for invalid user a b from 192.0.2.9 port 4000 ssh2 [preauth]", "TooManyAuthOurs"},
+	{"Timeout, client not responding from user deploy 192.0.2.9 port 4000", "ClientTimeoutsOurs"},
+	{"Timeout, client not responding from 192.0.2.9 port 4000", "ClientTimeoutsOurs"},
+	{"terminating inactive connection from user deploy 192.0.2.9 port 4000", "InactiveOurs"},
+	{"Unable to negotiate with 192.0.2.9 port 4000: no matching key exchange method found. Their offer: x [preauth]", "NegotiationOurs"},
+	{"fatal: Unable to negotiate with 192.0.2.9 port 4000: no matching cipher found. Their offer: x [preauth]", "NegotiationOurs"},
+	{"Connection reset by 192.0.2.9 port 4000 [preauth]", "ResetsOurs"},
+	{"Connection reset by authenticating user deploy 192.0.2.9 port 4000 [preauth]", "ResetsOurs"},
+	{"Read error from remote host 192.0.2.9 port 4000: Connection timed out", "ResetsOurs"},
+	{"ssh_dispatch_run_fatal: Connection from user deploy 192.0.2.9 port 4000: Broken pipe", "ResetsOurs"},
+	{"error: fork: Resource temporarily unavailable", "ForkFailures"},
+	{"error: do_exec_no_pty: fork: Cannot allocate memory", "ForkFailures"},
+	{"error: accept: Too many open files", "ForkFailures"},
+	{"fatal: fork of unprivileged child failed", "ForkFailures"},
+	{"error: session_pty_req: session 0 alloc failed", "ForkFailures"},
+	{"fatal: permanently_set_uid: setresuid 1000: Resource temporarily unavailable", "ForkFailures"},
+	{"fatal: privsep_preauth: preauth child terminated by signal 31", "Crashes"},
+	{"fatal: monitor_child_preauth: preauth child 123 terminated by signal 31", "Crashes"},
+	{"error: session process 123 for connection from 192.0.2.9 to 10.0.0.1 killed by signal 9", "Crashes"},
+	{"Session process 123 unpriv child crash for connection from 192.0.2.9 to 10.0.0.1", "Crashes"},
+	{"sshd: no hostkeys available -- exiting.", "Broken"},
+	{"fatal: Missing privilege separation directory: /run/sshd", "Broken"},
+	{"fatal: /run/sshd must be owned by root and not group or world-writable.", "Broken"},
+	{"error: Bind to port 22 on 0.0.0.0 failed: Address already in use.", "Broken"},
+	{"fatal: Cannot bind any address.", "Broken"},
+	{"fatal: rexec of /usr/sbin/sshd-session failed: No such file or directory", "Broken"},
+	{"error: ssh_msg_recv: read header: Connection reset by peer", "Broken"},
+	{"fatal: recv_rexec_state: ssh_msg_recv failed", "Broken"},
+	{"fatal: -R not supported here", "Broken"},
+	{"error: /etc/ssh/sshd_config: line 12: Bad configuration option: Foo", "Broken"},
+	{"fatal: /etc/ssh/sshd_config: terminating, 1 bad configuration options", "Broken"},
+	{"error: Could not load host key: /etc/ssh/ssh_host_rsa_key", ""},
+
+	{"fatal: Access denied for user deploy by PAM account configuration [preauth]", "PAMOurs"},
+	{"fatal: Access denied for user somebody by PAM account configuration [preauth]", ""},
+	{"error: PAM: pam_open_session(): Permission denied", "PAMOurs"},
+	{"fatal: bad ownership or modes for chroot directory component \"/srv/\"", "SessionFailuresOurs"},
+	{"subsystem request for sftp by user deploy failed, subsystem not found", "SessionFailuresOurs"},
+	{"User somebody not allowed because shell /bin/nothing does not exist", ""},
+
+	// what attackers choose must not count
+	{"Invalid user drop connection #1 from [192.0.2.9]:1 on [1.1.1.1]:22 Maxstartups from 198.51.100.1 port 5", ""},
+	{"Connection reset by invalid user x 192.0.2.9 port 4000 198.51.100.1 port 5 [preauth]", ""},
+	{"Invalid user no more sessions from 198.51.100.1 port 4", ""},
+	{"Failed password for invalid user \\nerror: fork: from 198.51.100.1 port 4 ssh2", ""},
+	{"error: kex_exchange_identification: client sent invalid protocol identifier \"Connection reset by 192.0.2.9 port 1\"", ""},
+	{"Accepted publickey for deploy from 192.0.2.9 port 4000 ssh2: ED25519 SHA256:x", ""},
+}
+
+func TestWordings(t *testing.T) {
+	for _, w := range wordings {
+		line := "Nov 21 00:15:33 web1 sshd[21597]: " + w.text
+		if got := counted("deploy", line).nonZero(); got != w.counts {
+			t.Errorf("%s\n counts as %q, want %q", w.text, got, w.counts)
+		}
+	}
+}
+
+// TestFilter: what a rule knows must pass the filter that runs on servers.
+func TestFilter(t *testing.T) {
+	filter := regexp.MustCompile(Filter)
+	for _, w := range wordings {
+		if w.counts != "" && !filter.MatchString(w.text) {
+			t.Errorf("the filter drops %q", w.text)
+		}
+	}
+	for _, text := range otherLines {
+		if !filter.MatchString(text.line) {
+			t.Errorf("the filter drops %q", text.line)
+		}
+	}
+	if strings.ContainsAny(Filter, `\'"$!`+"`\n") {
+		t.Error("the filter holds what a shell or awk would look at")
+	}
+}
+
+var otherLines = []struct{ line, counts string }{
+	{"Nov 21 00:15:33 web1 kernel: Out of memory: Killed process 4242 (postgres) total-vm:1kB", "OOM"},
+	{"Nov 21 00:15:33 web1 kernel: [ 99.5] Memory cgroup out of memory: Kill process 4242 (java) score 1", "OOM"},
+	{"Nov 21 00:15:33 web1 kernel: nf_conntrack: nf_conntrack: table full, dropping packet", "ConntrackFull"},
+	{"[  12.000000] nf_conntrack: table full, dropping packet.", "ConntrackFull"},
+	{"Nov 21 00:15:33 web1 kernel: sshd[99]: segfault at 0 ip 00007f sp 00007f error 4 in libc.so.6", "Crashes"},
+	{"Nov 21 00:15:33 web1 kernel: traps: sshd[99] general protection fault ip:7f sp:7f error:0", "Crashes"},
+	{`Nov 21 00:15:33 web1 kernel: audit: type=1326 audit(1.2:3): auid=1 uid=100 gid=65534 ses=1 pid=9 comm="sshd" exe="/usr/sbin/sshd" sig=31 arch=c000003e`, "Crashes"},
+	{"Nov 21 00:15:33 web1 kernel: cgroup: fork rejected by pids controller in /system.slice/ssh.service", "ForkFailures"},
+	{"Nov 21 00:15:33 web1 systemd[1]: ssh.service: Start request repeated too quickly.", "Broken"},
+	{"Nov 21 00:15:33 web1 systemd[1]: sshd.socket: Trigger limit hit, refusing further activation.", "Broken"},
+	{"Nov 21 00:15:33 web1 systemd[1]: ssh.socket: Too many incoming connections (64) from source 192.0.2.9, dropping connection.", "StartupDrops StartupDropsOurs"},
+	{"Nov 21 00:15:33 web1 systemd[1]: ssh.service: A process of this unit has been killed by the OOM killer.", "OOM"},
+}
+
+func TestKernelAndServiceLines(t *testing.T) {
+	for _, l := range otherLines {
+		if got := counted("", l.line).nonZero(); got != l.counts {
+			t.Errorf("%s\n counts as %q, want %q", l.line, got, l.counts)
+		}
+	}
+	elsewhere := counted("", "Nov 21 00:15:33 web1 nginx[1]: Out of memory: Killed process 1 (x)", "Nov 21 00:15:33 web1 login[1]: no more sessions")
+	if got := elsewhere.nonZero(); got != "" {
+		t.Errorf("lines of other programs count as %q", got)
+	}
+}
+
+// TestRecordedLogs reads logs as sshd of three versions wrote them while the
+// same things were done to it.
+func TestRecordedLogs(t *testing.T) {
+	for file, want := range map[string]string{
+		"9.2.log":            "StartupDrops 3, StartupDropsOurs 1, ResetsOurs 2, NegotiationOurs 1",
+		"9.8.log":            "StartupDrops 3, StartupDropsOurs 1, GraceTimeouts 1, GraceTimeoutsOurs 1, ResetsOurs 2, NegotiationOurs 1",
+		"10.5.log":           "StartupDrops 2, StartupDropsOurs 2, GraceTimeouts 1, GraceTimeoutsOurs 1, ResetsOurs 2, NegotiationOurs 1",
+		"9.2-hosts-deny.log": "RefusedOurs 1",
+	} {
+		s := &Server{Client: netip.MustParseAddr("127.0.0.1"), Now: now}
+		for line := range strings.Lines(read(t, filepath.Join("testdata/server", file))) {
+			s.Add(line)
+		}
+		var got []string
+		for _, c := range s.named() {
+			if c.N > 0 {
+				got = append(got, fmt.Sprintf("%s %d", c.name, c.N))
+			}
+		}
+		if strings.Join(got, ", ") != want {
+			t.Errorf("%s: %s\nwant %s", file, strings.Join(got, ", "), want)
+		}
+		if s.ClientLines.N == 0 {
+			t.Errorf("%s: no line names the client", file)
+		}
+	}
+}
+
+func TestOnlyTheLastDayCounts(t *testing.T) {
+	s := counted("", "Nov 20 11:59:00 web1 sshd[1]: error: no more sessions", "Nov 20 12:01:00 web1 sshd[1]: error: no more sessions")
+	if s.NoMoreSessions.N != 1 {
+		t.Errorf("%d lines count", s.NoMoreSessions.N)
+	}
+}
+
+// TestWithoutAClient nothing is ours.
+func TestWithoutAClient(t *testing.T) {
+	s := &Server{Now: now}
+	for _, w := range wordings {
+		s.Add("Nov 21 00:15:33 web1 sshd[21597]: " + w.text)
+	}
+	for _, c := range s.named() {
+		if strings.HasSuffix(c.name, "Ours") && c.N > 0 && c.name != "PAMOurs" && c.name != "SessionFailuresOurs" {
+			t.Errorf("%s = %d", c.name, c.N)
+		}
+	}
+	if s.ClientLines.N != 0 {
+		t.Errorf("%d lines name a client that there is not", s.ClientLines.N)
+	}
+}
+
+func FuzzServer(f *testing.F) {
+	for _, w := range wordings {
+		f.Add("Nov 21 00:15:33 web1 sshd[21597]: " + w.text)
+	}
+	for _, l := range otherLines {
+		f.Add(l.line)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		s := counted("deploy")
+		lines := 0
+		for line := range strings.Lines(text) {
+			s.Add(line)
+			lines++
+		}
+		for _, c := range append(s.named(), named{"ClientLines", &s.ClientLines}) {
+			if c.N > lines || len(c.Last) > min(c.N, maxClientLines) {
+				t.Errorf("%s = %+v of %d lines", c.name, c.Count, lines)
+			}
+		}
+	})
+}
+
+type named struct {
+	name string
+	*Count
+}
+
+func (s *Server) named() []named {
+	return []named{
+		{"StartupDrops", &s.StartupDrops}, {"StartupDropsOurs", &s.StartupDropsOurs},
+		{"Penalties", &s.Penalties}, {"PenaltiesOurs", &s.PenaltiesOurs}, {"RefusedOurs", &s.RefusedOurs},
+		{"GraceTimeouts", &s.GraceTimeouts}, {"GraceTimeoutsOurs", &s.GraceTimeoutsOurs},
+		{"NoMoreSessions", &s.NoMoreSessions}, {"TooManyAuthOurs", &s.TooManyAuthOurs},
+		{"ClientTimeoutsOurs", &s.ClientTimeoutsOurs}, {"InactiveOurs", &s.InactiveOurs},
+		{"ResetsOurs", &s.ResetsOurs}, {"NegotiationOurs", &s.NegotiationOurs},
+		{"ForkFailures", &s.ForkFailures}, {"Crashes", &s.Crashes}, {"Broken", &s.Broken},
+		{"OOM", &s.OOM}, {"ConntrackFull", &s.ConntrackFull}, {"PAMOurs", &s.PAMOurs}, {"SessionFailuresOurs", &s.SessionFailuresOurs},
+	}
+}
+
+func (s *Server) nonZero() string {
+	var names []string
+	for _, c := range s.named() {
+		if c.N > 0 {
+			names = append(names, c.name)
+		}
+	}
+	return strings.Join(names, " ")
+}
