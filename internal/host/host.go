@@ -39,6 +39,14 @@ type Command struct {
 	// Grace is how long the program may live on after it was asked to end
 	// because ctx was done; 0 is [DefaultGrace].
 	Grace time.Duration
+	// Standard gives the program our own standard streams instead of the
+	// fields above; nothing of its output is kept.
+	Standard bool
+	// Inside runs the program in these namespaces, found there by its name,
+	// with Env alone for an environment.
+	Inside *Namespaces
+	// As runs the program as this user, in this group alone; nil is as us.
+	As *Owner
 }
 
 // Bounds for commands that state none.

@@ -19,31 +19,33 @@ func (Local) Run(ctx context.Context, c Command) (Result, error) {
 	if len(c.Argv) == 0 {
 		return Result{}, errors.New("no program to run")
 	}
-	path, err := Find(c.Argv[0])
-	if err != nil {
-		return Result{}, err
-	}
 	limit := c.Limit
 	if limit == 0 {
 		limit = DefaultLimit
 	}
 	out, errOut := &capped{limit: limit, tee: c.Stdout}, &capped{limit: limit, tee: c.Stderr}
-	cmd := exec.CommandContext(ctx, path, c.Argv[1:]...)
-	cmd.Args[0] = c.Argv[0]
-	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = c.Dir, c.Stdin, out, errOut
-	if c.Env != nil {
-		cmd.Env = append(os.Environ(), c.Env...)
-	}
-	cmd.WaitDelay = c.Grace
-	if cmd.WaitDelay == 0 {
-		cmd.WaitDelay = DefaultGrace
-	}
-	if !c.Terminal {
-		inOwnGroup(cmd)
+	var cmd *exec.Cmd
+	begin := func() (err error) {
+		if cmd, err = c.prepare(ctx, out, errOut); err != nil {
+			return err
+		}
+		if err = cmd.Start(); err != nil {
+			return fmt.Errorf("%s: %w", c.Argv[0], err)
+		}
+		return nil
 	}
 
 	start := time.Now()
-	err = cmd.Run()
+	var err error
+	if c.Inside != nil {
+		err = c.Inside.Do(begin)
+	} else {
+		err = begin()
+	}
+	if err != nil && (cmd == nil || cmd.Process == nil) {
+		return Result{}, err
+	}
+	err = cmd.Wait()
 	r := Result{
 		Stdout: out.kept, Stderr: errOut.kept, Truncated: out.over || errOut.over,
 		Exit: status(cmd.ProcessState), Took: time.Since(start),
@@ -58,6 +60,38 @@ func (Local) Run(ctx context.Context, c Command) (Result, error) {
 		return r, fmt.Errorf("%s: %w", c.Argv[0], err)
 	}
 	return r, nil
+}
+
+// prepare makes the command ready to start. It is called where the command
+// shall run.
+func (c Command) prepare(ctx context.Context, out, errOut io.Writer) (*exec.Cmd, error) {
+	path, err := Find(c.Argv[0])
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, path, c.Argv[1:]...)
+	cmd.Args[0] = c.Argv[0]
+	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = c.Dir, c.Stdin, out, errOut
+	if c.Standard {
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	}
+	switch {
+	case c.Inside != nil:
+		cmd.Env = append([]string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}, c.Env...)
+	case c.Env != nil:
+		cmd.Env = append(os.Environ(), c.Env...)
+	}
+	cmd.WaitDelay = c.Grace
+	if cmd.WaitDelay == 0 {
+		cmd.WaitDelay = DefaultGrace
+	}
+	if c.As != nil {
+		asUser(cmd, *c.As)
+	}
+	if !c.Terminal {
+		inOwnGroup(cmd)
+	}
+	return cmd, nil
 }
 
 // Find returns the path of a program, on PATH or in the sbin folders.
