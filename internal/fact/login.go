@@ -54,7 +54,7 @@ var (
 	LoginTime        = define[time.Duration]("login.time", "s", "how long did it take from starting ssh to the session?")
 	LoginAuthTime    = define[time.Duration]("login.auth_time", "s", "how long did the authentication take?")
 	SessionKind      = define[string]("session.kind", "", "what ran in the session: shell, forced-command, sftp-only, no-shell or none?")
-	SessionNoise     = define[string]("session.noise", "", "what did the login print before our command's first line? made visible, at most 1 KiB")
+	SessionNoise     = define[string]("session.noise", "", "what did the login print on standard output before our command's first line? made visible, at most 1 KiB")
 	SessionShellTime = define[time.Duration]("session.shell_time", "s", "how long did the session take to run our command's first line?")
 	SessionEnd       = define[string]("session.end", "", "what came back when our command did not run? made visible, at most 1 KiB")
 )

@@ -18,7 +18,8 @@ func (w *watch) reportSession(facts *fact.Set, exit int, cause error) {
 	}
 	if !w.begun.IsZero() {
 		fact.SessionKind.Put(facts, "shell", source)
-		if noise := strings.TrimSpace(string(w.noise) + string(w.errs)); noise != "" {
+		// Standard error harms nobody: scp, sftp and rsync read the output only.
+		if noise := strings.TrimSpace(string(w.noise)); noise != "" {
 			fact.SessionNoise.Put(facts, visible.Text(noise, most), source)
 		}
 		return

@@ -77,7 +77,7 @@ func TestOtherSessions(t *testing.T) {
 	for _, c := range []struct {
 		user, kind, reason, noise, end string
 	}{
-		{noisy, "shell", "", `Welcome, \x1b[31mstranger` + "\noops", ""},
+		{noisy, "shell", "", `Welcome, \x1b[31mstranger`, ""},
 		{endless, "none", "endless-output", "", "noise noise"},
 		{slow, "none", "no-answer", "", "still open"},
 		{none, "no-shell", "other-command", "", "account is currently not available"},
@@ -100,6 +100,9 @@ func TestOtherSessions(t *testing.T) {
 		}
 		if _, ok := fact.ServerVia.Get(facts); ok != (c.kind == "shell") {
 			t.Errorf("%s: the server's side was read: %v", c.user, ok)
+		}
+		if got, _ := fact.SessionNoise.Get(facts); strings.Contains(got, "oops") {
+			t.Errorf("%s: standard error is taken for noise: %q", c.user, got)
 		}
 		if t.Failed() {
 			t.Fatalf("facts: %v", facts.Entries())
