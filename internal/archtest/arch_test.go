@@ -15,31 +15,32 @@ import (
 
 // layers says which packages of ours each package may import, and why no more.
 var layers = map[string]struct{ may, why string }{
-	".":                 {"cli", "main only hands over"},
-	"internal/archtest": {"", "it looks at source only"},
-	"internal/testenv":  {"", "tests ask it what the machine has; the product never does"},
-	"internal/fact":     {"", "the vocabulary depends on nobody"},
-	"internal/target":   {"", "what the user named is data"},
-	"internal/remedy":   {"", "plans are data"},
-	"internal/sshwire":  {"", "bytes in, values out: it can be fuzzed and reused"},
-	"internal/sshconf":  {"", "configuration text in, values out"},
-	"internal/sshlog":   {"", "log text in, symptoms out"},
-	"internal/visible":  {"", "one way to make hostile text printable, for everybody"},
-	"internal/cause":    {"fact remedy", "a judge sees facts, not machines: the same facts give the same verdict anywhere"},
-	"internal/host":     {"target", "the door does not know why it is opened"},
-	"internal/probe":    {"fact target host sshwire sshconf sshlog visible", "a probe observes, it does not judge"},
-	"internal/diagnose": {"cause fact host probe target", "the only place where observing and judging meet"},
-	"internal/report":   {"cause fact remedy target visible", "rendering is pure: a value in, text out"},
-	"internal/demo":     {"", "faulty servers on loopback know nothing of who diagnoses them"},
-	"internal/lab":      {"host", "scenarios know nothing of the code they judge: they run the program"},
-	"internal/cli":      {"diagnose cause report demo lab host target probe fact visible", "the shell around the core; nobody imports it"},
+	".":                          {"cli", "main only hands over"},
+	"internal/archtest":          {"", "it looks at source only"},
+	"internal/testenv":           {"", "tests ask it what the machine has; the product never does"},
+	"internal/fact":              {"", "the vocabulary depends on nobody"},
+	"internal/target":            {"", "what the user named is data"},
+	"internal/remedy":            {"", "plans are data"},
+	"internal/sshwire":           {"", "bytes in, values out: it can be fuzzed and reused"},
+	"internal/sshconf":           {"", "configuration text in, values out"},
+	"internal/sshlog":            {"", "log text in, symptoms out"},
+	"internal/visible":           {"", "one way to make hostile text printable, for everybody"},
+	"internal/cause":             {"fact remedy", "a judge sees facts, not machines: the same facts give the same verdict anywhere"},
+	"internal/host":              {"target", "the door does not know why it is opened"},
+	"internal/probe":             {"fact target host sshwire sshconf sshlog visible", "a probe observes, it does not judge"},
+	"internal/diagnose":          {"cause fact host probe target", "the only place where observing and judging meet"},
+	"internal/report":            {"cause fact remedy target visible", "rendering is pure: a value in, text out"},
+	"internal/report/reporttest": {"", "tests of any package hold reports to the published schema; the product never does"},
+	"internal/demo":              {"", "faulty servers on loopback know nothing of who diagnoses them"},
+	"internal/lab":               {"host", "scenarios know nothing of the code they judge: they run the program"},
+	"internal/cli":               {"diagnose cause report demo lab host target probe fact visible", "the shell around the core; nobody imports it"},
 }
 
 // pure packages use only the standard packages of harmless: no clock, no
 // files, no sockets.
 var (
-	pure     = []string{"internal/fact", "internal/remedy", "internal/cause", "internal/target", "internal/visible"}
-	harmless = strings.Fields("cmp encoding/json errors fmt maps math net/netip regexp slices sort strconv strings sync time unicode unicode/utf8")
+	pure     = []string{"internal/fact", "internal/remedy", "internal/cause", "internal/target", "internal/visible", "internal/report"}
+	harmless = strings.Fields("bytes cmp encoding/json errors fmt html io maps math net/netip regexp slices sort strconv strings sync time unicode unicode/utf16 unicode/utf8")
 )
 
 // doors are the standard packages that only one package of ours may use.
