@@ -4,7 +4,6 @@ import "strings"
 
 var (
 	yesNo       = states("true yes", "false no", "yes", "no")
-	trueFalse   = states("true", "false", "yes true", "no false")
 	trueAsk     = states("true", "false", "yes true", "no false", "ask")
 	strictKeys  = states("true", "false", "yes true", "no false", "ask", "off false", "accept-new")
 	families    = states("inet", "inet6", "any")
