@@ -1,0 +1,168 @@
+package probe
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"time"
+
+	"sshtay/internal/fact"
+	"sshtay/internal/sshwire"
+)
+
+// direct connects as ssh does: to each address in order until one accepts,
+// and no other one after that, whatever becomes of the handshake.
+func (a *attempt) direct(ctx context.Context, env *Env) {
+	l := lookupHost(ctx, env)
+	a.lookup = &l
+	for _, addr := range l.all {
+		a.addresses = append(a.addresses, fact.Address{Address: addr.String(), Family: family(addr)})
+	}
+	if l.reason != "" {
+		a.end(l.reason, l.detail)
+		return
+	}
+	a.stage = stageResolve
+	conn := a.first(ctx, env, l.usable)
+	if conn == nil {
+		return
+	}
+	defer conn.Close()
+	a.shake(ctx, env, conn, stageTime)
+	at := a.at(netip.MustParseAddrPort(conn.RemoteAddr().String()).Addr().Unmap())
+	at.Stage, at.Reason, at.Detail = a.stage, string(a.reason), a.detail
+	if a.reason != "" && a.reason != sshwire.ReasonThrottled && ctx.Err() == nil {
+		a.otherFamily(ctx, env, l.usable, at.Family)
+	}
+}
+
+// first returns a connection to the first address that accepts one, or nil
+// with the reason in a.
+func (a *attempt) first(ctx context.Context, env *Env, usable []netip.Addr) net.Conn {
+	for i, addr := range usable {
+		if i == mostAddresses || ctx.Err() != nil {
+			break
+		}
+		if !env.Budget.Take() {
+			if i == 0 {
+				a.unseen = noBudget
+			}
+			break
+		}
+		conn, took, err := dial(ctx, env, addr)
+		at := a.at(addr)
+		at.Stage, at.Seconds = stageResolve, took.Seconds()
+		if err == nil {
+			at.Stage, a.stage, a.connect = stageConnect, stageConnect, &took
+			a.given = fmt.Sprintf("%s port %d", addr, env.Resolved.Port)
+			return conn
+		}
+		at.Reason, at.Detail = string(sshwire.ReasonOf(err)), err.Error()
+		a.end(sshwire.ReasonOf(err), err.Error())
+	}
+	return nil
+}
+
+// otherFamily tries the other address family where the first failed, so that
+// a fault of one of them shows as such. It is what ssh would not do, and so
+// only the list of addresses tells of it.
+func (a *attempt) otherFamily(ctx context.Context, env *Env, usable []netip.Addr, failed string) {
+	i := slices.IndexFunc(usable, func(addr netip.Addr) bool { return family(addr) != failed && a.at(addr).Stage == "" })
+	if i < 0 || env.Budget.Spent() >= mostSpent || !env.Budget.Take() {
+		return
+	}
+	env.Progress("trying the other address family")
+	other, at := &attempt{stage: stageConnect}, a.at(usable[i])
+	conn, took, err := dial(ctx, env, usable[i])
+	at.Stage, at.Seconds = stageResolve, took.Seconds()
+	if err != nil {
+		at.Reason, at.Detail = string(sshwire.ReasonOf(err)), err.Error()
+		return
+	}
+	defer conn.Close()
+	other.shake(ctx, env, conn, stageTime/2)
+	at.Stage, at.Reason, at.Detail = other.stage, string(other.reason), other.detail
+}
+
+// at is the entry for an address.
+func (a *attempt) at(addr netip.Addr) *fact.Address {
+	for i := range a.addresses {
+		if a.addresses[i].Address == addr.String() {
+			return &a.addresses[i]
+		}
+	}
+	a.addresses = append(a.addresses, fact.Address{Address: addr.String(), Family: family(addr)})
+	return &a.addresses[len(a.addresses)-1]
+}
+
+// dial connects within ConnectTimeout, from where BindAddress or
+// BindInterface say.
+func dial(ctx context.Context, env *Env, addr netip.Addr) (net.Conn, time.Duration, error) {
+	limit := connectTime
+	if s, err := strconv.ParseFloat(env.value("connecttimeout"), 64); err == nil && s > 0 {
+		limit = min(limit, time.Duration(s*float64(time.Second)))
+	}
+	local, err := source(ctx, env, addr)
+	if err != nil {
+		return nil, 0, err
+	}
+	d := net.Dialer{Timeout: limit, LocalAddr: local, FallbackDelay: -1, KeepAlive: -1}
+	start := time.Now()
+	conn, err := d.DialContext(ctx, "tcp", netip.AddrPortFrom(addr, uint16(env.Resolved.Port)).String())
+	return conn, time.Since(start), err
+}
+
+// source is the address to connect from, or nil where the kernel chooses.
+func source(ctx context.Context, env *Env, to netip.Addr) (net.Addr, error) {
+	if name := env.value("bindaddress"); name != "" && name != "none" {
+		all, err := net.DefaultResolver.LookupNetIP(ctx, "ip", name)
+		for _, a := range all {
+			if a.Unmap().Is4() == to.Is4() {
+				return net.TCPAddrFromAddrPort(netip.AddrPortFrom(a.Unmap(), 0)), nil
+			}
+		}
+		if err != nil {
+			return nil, fmt.Errorf("BindAddress %s: %v", name, err) // not %w: it is this machine's fault, not the host's
+		}
+		return nil, fmt.Errorf("BindAddress %s has no %s address", name, family(to))
+	}
+	if name := env.value("bindinterface"); name != "" && name != "none" {
+		return ofInterface(name, to)
+	}
+	return nil, nil
+}
+
+// ofInterface is an address of a network interface, as ssh chooses it: one
+// that reaches beyond the link, where there is one.
+func ofInterface(name string, to netip.Addr) (net.Addr, error) {
+	i, err := net.InterfaceByName(name)
+	if err != nil {
+		return nil, fmt.Errorf("BindInterface %s: %w", name, err)
+	}
+	all, err := i.Addrs()
+	if err != nil {
+		return nil, fmt.Errorf("BindInterface %s: %w", name, err)
+	}
+	var narrow net.Addr
+	for _, a := range all {
+		p, err := netip.ParsePrefix(a.String())
+		if err != nil || p.Addr().Is4() != to.Is4() {
+			continue
+		}
+		from := net.TCPAddrFromAddrPort(netip.AddrPortFrom(p.Addr(), 0))
+		if !p.Addr().IsLinkLocalUnicast() && !p.Addr().IsLoopback() {
+			return from, nil
+		}
+		if p.Addr().Is6() {
+			from.Zone = name
+		}
+		narrow = from
+	}
+	if narrow == nil {
+		return nil, fmt.Errorf("BindInterface %s has no %s address", name, family(to))
+	}
+	return narrow, nil
+}
