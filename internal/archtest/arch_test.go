@@ -90,7 +90,7 @@ func imports(t *testing.T, root fs.FS) map[string][]string {
 			return nil
 		}
 		pkg := path.Dir(p)
-		found[pkg] = found[pkg] // a package without imports is a package too
+		found[pkg] = append(found[pkg], []string{}...) // a package without imports is a package too
 		if strings.HasSuffix(p, "_test.go") {
 			return nil
 		}

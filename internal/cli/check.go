@@ -1,0 +1,227 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"sshtay/internal/cause"
+	"sshtay/internal/diagnose"
+	"sshtay/internal/fact"
+	"sshtay/internal/host"
+	"sshtay/internal/report"
+	"sshtay/internal/target"
+	"sshtay/internal/visible"
+)
+
+// checkOptions are what the flags of check say.
+type checkOptions struct {
+	target         target.Target
+	noLogin        bool
+	maxConnections int
+	timeout        time.Duration
+	format, output string
+	replay         string
+	terminal       bool
+	progress       func(string)
+}
+
+const checkHelp = `Check finds out why SSH connections to a host are refused, reset, dropped or
+frozen. It resolves the name as ssh would, follows the handshake stage by stage,
+logs in once with your own ssh and reads the server's side over that login;
+nothing is installed and nothing is changed. Without a host it looks at this
+machine: as a client, and as a server if it runs sshd.
+
+The host and -F -p -i -J -l -o -4 -6 mean what they mean to ssh. As ssh's -o
+always takes an assignment, -o FILE without one writes the report to FILE.
+
+Exit status: 0 healthy, 1 findings, 2 wrong usage or configuration, 3 nothing
+could be judged.`
+
+func (sh *shell) checkCommand() *cobra.Command {
+	var o checkOptions
+	var port string
+	var options []string
+	var v4, v6, asJSON bool
+	cmd := &cobra.Command{
+		Use:   "check [ssh options] [user@]host",
+		Short: "find out what is wrong with SSH connections to a host",
+		Long:  checkHelp,
+		Example: `  sshtay check web1
+  sshtay check -p 2222 -J bastion deploy@10.0.0.5
+  sshtay check web1 --json | jq .findings
+  sshtay check`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				if args[0] == "" {
+					return usage("sshtay check HOST", "the host's name is empty")
+				}
+				o.target.Given = args[0]
+			}
+			if err := o.read(port, options, v4, v6, asJSON); err != nil {
+				return err
+			}
+			return sh.check(cmd.Context(), o)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVarP(&o.target.ConfigFile, "config", "F", "", "read `FILE` instead of ssh's configuration files, as ssh -F")
+	f.StringVarP(&port, "port", "p", "", "the server's `PORT`, as ssh -p")
+	f.StringArrayVarP(&o.target.Identities, "identity", "i", nil, "a key `FILE`, as ssh -i")
+	f.StringVarP(&o.target.Jump, "jump", "J", "", "connect through `HOST`, as ssh -J")
+	f.StringVarP(&o.target.User, "login", "l", "", "log in as `USER`, as ssh -l")
+	f.StringArrayVarP(&options, "option", "o", nil, "an `OPTION=VALUE` as ssh -o; or the report's file")
+	f.BoolVarP(&v4, "ipv4", "4", false, "use IPv4 only")
+	f.BoolVarP(&v6, "ipv6", "6", false, "use IPv6 only")
+	f.BoolVar(&asJSON, "json", false, "print the report as JSON, as --format json")
+	f.StringVar(&o.format, "format", "text", "`text`, json, markdown or html")
+	f.StringVar(&o.output, "output", "", "write the report to `FILE`")
+	f.StringVar(&o.replay, "replay", "", "judge the facts of a JSON report `FILE` again, without touching any host")
+	f.BoolVar(&o.noLogin, "no-login", false, "do not log in")
+	f.IntVar(&o.maxConnections, "max-connections", 5, "make at most `N` unauthenticated connections to the host")
+	f.DurationVar(&o.timeout, "timeout", 20*time.Second, "give up what has not answered after `TIME`")
+	return cmd
+}
+
+// read turns the flags that need a look into options.
+func (o *checkOptions) read(port string, options []string, v4, v6, asJSON bool) error {
+	for _, option := range options {
+		switch {
+		case strings.ContainsAny(option, "= \t"):
+			o.target.Options = append(o.target.Options, option)
+		case o.output != "":
+			return usage("", "-o %s: there is a file for the report already, %s", option, o.output)
+		default:
+			o.output = option
+		}
+	}
+	if port != "" {
+		n, err := strconv.Atoi(port)
+		if err != nil || n < 1 || n > 65535 {
+			return usage("", "-p %s: a port is a number from 1 to 65535", port)
+		}
+		o.target.Port = n
+	}
+	switch {
+	case v4 && v6:
+		return usage("", "-4 and -6 exclude each other")
+	case v4:
+		o.target.Family = 4
+	case v6:
+		o.target.Family = 6
+	}
+	if asJSON {
+		o.format = "json"
+	}
+	if err := oneOf("format", o.format, "text", "json", "markdown", "html"); err != nil {
+		return err
+	}
+	if o.maxConnections < 1 {
+		return usage("", "--max-connections %d: at least one connection is needed; leave the host out to look at this machine", o.maxConnections)
+	}
+	if o.timeout <= 0 {
+		return usage("", "--timeout %s: want a time above 0, such as 20s", o.timeout)
+	}
+	if err := o.target.Validate(); err != nil {
+		return usage("sshtay check HOST", "%v", err)
+	}
+	return nil
+}
+
+// check runs the diagnosis, or judges an old one again, and prints it.
+func (sh *shell) check(ctx context.Context, o checkOptions) error {
+	line := &progress{out: sh.err, on: isTerminal(sh.err)}
+	o.progress = line.say
+	o.terminal = isTerminal(sh.in) && isTerminal(sh.err)
+	var r report.Report
+	var err error
+	if o.replay != "" {
+		r, err = sh.replay(o.replay)
+	} else {
+		r, err = runCheck(ctx, o)
+	}
+	line.say("")
+	if err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		return exitError{130, "interrupted", ""}
+	}
+	if err := sh.print(o, r); err != nil {
+		return err
+	}
+	if _, refused := r.Facts[fact.ClientConfigError.Name()]; refused {
+		return exitError{code: exitUsage}
+	}
+	if code := r.ExitCode(); code != exitHealthy {
+		return exitError{code: code}
+	}
+	return nil
+}
+
+// runCheck is the main job: diagnose and report.
+func runCheck(ctx context.Context, o checkOptions) (report.Report, error) {
+	d := diagnose.Run(ctx, diagnose.Options{
+		Target: o.target, Local: host.Local{}, Login: !o.noLogin, Terminal: o.terminal,
+		MaxConnections: o.maxConnections, Timeout: o.timeout, Version: Version, Progress: o.progress,
+	})
+	return report.New(report.Input{
+		Target: d.Target, Resolved: d.Resolved, Facts: d.Facts, Judgements: d.Judgements,
+		Version: Version, At: d.At, Took: d.Took, Connections: d.Connections, NoLogin: o.noLogin,
+	}), nil
+}
+
+// replay judges the facts of a report again.
+func (sh *shell) replay(file string) (report.Report, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return report.Report{}, usage("sshtay check HOST --json -o "+strconv.Quote(file), "cannot read the report: %v", err)
+	}
+	defer f.Close()
+	old, err := report.Read(f)
+	if err != nil {
+		return report.Report{}, usage("", "%s: %v", file, err)
+	}
+	facts, unknown := report.FactSet(old)
+	if len(unknown) > 0 {
+		fmt.Fprintf(sh.err, "sshtay: %s was written by version %s; passed over what this one (%s) does not know: %s\n",
+			file, visible.Line(old.Version, 40), Version, visible.Line(strings.Join(unknown, ", "), 400))
+	}
+	return old.Rejudge(cause.JudgeAll(facts), Version), nil
+}
+
+// print writes the report where and how it is wanted.
+func (sh *shell) print(o checkOptions, r report.Report) error {
+	if o.output == "" {
+		return render(sh.out, o.format, r, width(sh.out), isTerminal(sh.out) && !noColor())
+	}
+	var b bytes.Buffer
+	if err := render(&b, o.format, r, width(nil), false); err != nil {
+		return err
+	}
+	if err := (host.Local{}).WriteFile(o.output, b.Bytes(), 0o644); err != nil {
+		return usage("", "cannot write the report: %v", err)
+	}
+	fmt.Fprintf(sh.err, "sshtay: %s; the report is in %s\n", r.Verdict, o.output)
+	return nil
+}
+
+func render(w io.Writer, format string, r report.Report, columns int, color bool) error {
+	switch format {
+	case "json":
+		return report.JSON(w, r)
+	case "markdown":
+		return report.Markdown(w, r)
+	case "html":
+		return report.HTML(w, r)
+	}
+	return report.Text(w, r, report.TextOptions{Width: columns, Color: color})
+}

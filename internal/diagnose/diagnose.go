@@ -1,0 +1,96 @@
+// Package diagnose is the main job in one page: observe what the causes need,
+// judge it, rank it. It is the only place where observing and judging meet.
+package diagnose
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"sshtay/internal/cause"
+	"sshtay/internal/fact"
+	"sshtay/internal/host"
+	"sshtay/internal/probe"
+	"sshtay/internal/target"
+)
+
+// Options say what to diagnose and what may be spent on it.
+type Options struct {
+	Target         target.Target
+	Local          host.Host     // the machine we run on
+	Login          bool          // log in with the user's own ssh
+	Terminal       bool          // ssh may ask the user for a password
+	MaxConnections int           // unauthenticated connections to the host
+	Timeout        time.Duration // for everything
+	Version        string        // ours
+	Progress       func(string)  // told what is being done; may be nil
+}
+
+// A Result is what one run found.
+type Result struct {
+	Target      target.Target
+	Resolved    target.Resolved
+	Facts       *fact.Set
+	Judgements  []cause.Judgement // findings first, worst first
+	Connections int
+	At          time.Time
+	Took        time.Duration
+}
+
+// Run observes and judges. It always returns a result: what could not be
+// observed stays open in the facts, with its reason.
+func Run(ctx context.Context, o Options) Result {
+	start := time.Now()
+	facts := &fact.Set{Now: time.Now}
+	env := &probe.Env{
+		Target: o.Target, Local: o.Local, Budget: probe.NewBudget(o.MaxConnections),
+		Timeout: o.Timeout, Terminal: o.Terminal, Version: o.Version, Progress: o.Progress,
+	}
+	if env.Progress == nil {
+		env.Progress = func(string) {}
+	}
+	ctx, cancel := context.WithTimeout(ctx, o.Timeout)
+	defer cancel()
+	for _, step := range plan(o) {
+		together(ctx, env, facts, wanted(step))
+	}
+	return Result{
+		Target: o.Target, Resolved: env.Resolved, Facts: facts, Judgements: cause.JudgeAll(facts),
+		Connections: env.Budget.Spent(), At: start, Took: time.Since(start),
+	}
+}
+
+// plan lists the probes in steps: those of one step run side by side, and know
+// what the steps before have found.
+func plan(o Options) [][]probe.Probe {
+	switch {
+	case o.Target.Local():
+		return [][]probe.Probe{{probe.Config}}
+	case o.Login:
+		return [][]probe.Probe{{probe.Config}, {probe.Login}}
+	}
+	return [][]probe.Probe{{probe.Config}}
+}
+
+// wanted keeps the probes that answer a question some cause asks.
+func wanted(probes []probe.Probe) []probe.Probe {
+	asked := map[string]bool{}
+	for _, c := range cause.All() {
+		for _, k := range c.Needs {
+			asked[k.Name()] = true
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(probes), func(p probe.Probe) bool {
+		return !slices.ContainsFunc(p.Yields, func(k fact.Any) bool { return asked[k.Name()] })
+	})
+}
+
+// together runs probes side by side and waits for all.
+func together(ctx context.Context, env *probe.Env, facts *fact.Set, probes []probe.Probe) {
+	var all sync.WaitGroup
+	for _, p := range probes {
+		all.Go(func() { p.Run(ctx, env, facts) })
+	}
+	all.Wait()
+}
