@@ -53,6 +53,10 @@ func Run(ctx context.Context, o Options) Result {
 	ctx, cancel := context.WithTimeout(ctx, o.Timeout)
 	defer cancel()
 	for _, step := range plan(o) {
+		if refused, is := fact.ClientConfigError.Get(facts); is && !o.Target.Local() {
+			leaveOut(facts, step, "ssh refuses its configuration: "+refused)
+			continue
+		}
 		together(ctx, env, facts, wanted(step))
 	}
 	return Result{
@@ -68,9 +72,9 @@ func plan(o Options) [][]probe.Probe {
 	case o.Target.Local():
 		return [][]probe.Probe{{probe.Config}}
 	case o.Login:
-		return [][]probe.Probe{{probe.Config}, {probe.Login}}
+		return [][]probe.Probe{{probe.Config}, {probe.Handshake, probe.Login}, {probe.Again}}
 	}
-	return [][]probe.Probe{{probe.Config}}
+	return [][]probe.Probe{{probe.Config}, {probe.Handshake}, {probe.Again}}
 }
 
 // wanted keeps the probes that answer a question some cause asks.
@@ -93,4 +97,11 @@ func together(ctx context.Context, env *probe.Env, facts *fact.Set, probes []pro
 		all.Go(func() { p.Run(ctx, env, facts) })
 	}
 	all.Wait()
+}
+
+// leaveOut says why probes were not run.
+func leaveOut(facts *fact.Set, probes []probe.Probe, reason string) {
+	for _, p := range probes {
+		fact.Miss(facts, reason, p.Yields...)
+	}
 }
