@@ -50,7 +50,7 @@ func Run(ctx context.Context, o Options) Result {
 	if env.Progress == nil {
 		env.Progress = func(string) {}
 	}
-	ctx, cancel := context.WithTimeout(ctx, o.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, o.limit())
 	defer cancel()
 	for _, step := range plan(o) {
 		if refused, is := fact.ClientConfigError.Get(facts); is && !o.Target.Local() {
@@ -63,6 +63,17 @@ func Run(ctx context.Context, o Options) Result {
 		Target: o.Target, Resolved: env.Resolved, Facts: facts, Judgements: cause.JudgeAll(facts),
 		Connections: env.Budget.Spent(), At: start, Took: time.Since(start),
 	}
+}
+
+// typing is what a user at a terminal gets on top of the timeout, to answer
+// what ssh asks.
+const typing = 2 * time.Minute
+
+func (o Options) limit() time.Duration {
+	if o.Login && o.Terminal {
+		return o.Timeout + typing
+	}
+	return o.Timeout
 }
 
 // plan lists the probes in steps: those of one step run side by side, and know
@@ -90,11 +101,14 @@ func wanted(probes []probe.Probe) []probe.Probe {
 	})
 }
 
-// together runs probes side by side and waits for all.
+// together runs probes side by side, where they may, and waits for all.
 func together(ctx context.Context, env *probe.Env, facts *fact.Set, probes []probe.Probe) {
 	var all sync.WaitGroup
 	for _, p := range probes {
 		all.Go(func() { p.Run(ctx, env, facts) })
+		if env.OneByOne() {
+			all.Wait()
+		}
 	}
 	all.Wait()
 }

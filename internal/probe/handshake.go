@@ -121,7 +121,7 @@ func (a *attempt) shake(ctx context.Context, env *Env, conn net.Conn, stageTime 
 		},
 	}
 	if end, ok := ctx.Deadline(); ok {
-		opt.Timeout = max(time.Until(end)-margin, time.Millisecond)
+		opt.Timeout = min(opt.Timeout, max(time.Until(end)-margin, time.Millisecond))
 	}
 	r := sshwire.Handshake(ctx, conn, opt)
 	if a.rtt == 0 {

@@ -47,9 +47,6 @@ func newWatch(lim limits, nonce string, terminal bool, cut context.CancelCauseFu
 	w := &watch{lim: lim, begin: []byte(beginMark(nonce)), end: []byte(endMark(nonce)), terminal: terminal, cut: cut,
 		start: time.Now(), at: map[string]time.Time{}}
 	w.within(lim.login, errNoLogin)
-	if terminal {
-		w.within(lim.asking, errNoLogin)
-	}
 	return w
 }
 
@@ -141,7 +138,7 @@ func (e *watchErr) Write(p []byte) (int, error) {
 // addLine takes one whole line of standard error. Once there is a session,
 // what is not ssh's own is the session's.
 func (w *watch) addLine(line string) {
-	before := w.trace.Stage()
+	before, asked := w.trace.Stage(), w.trace.MayAsk
 	inSession := before == sshlog.Session
 	own := w.trace.Add(line)
 	if !strings.HasPrefix(line, "debug") && strings.TrimSpace(line) != "" {
@@ -149,6 +146,9 @@ func (w *watch) addLine(line string) {
 	}
 	if inSession && !own && w.begun.IsZero() && len(w.errs) < w.lim.noise {
 		w.errs = append(append(w.errs, line...), '\n')
+	}
+	if w.terminal && !asked && w.trace.MayAsk {
+		w.within(w.lim.asking, errNoLogin)
 	}
 	if now := w.trace.Stage(); now != before {
 		w.at[now] = time.Now()

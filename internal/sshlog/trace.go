@@ -24,6 +24,7 @@ type Trace struct {
 	Methods []string // authentication methods that the server would still accept
 	Method  string   // by which the user was authenticated
 	Proxy   bool     // a ProxyCommand or a jump host carries the connection
+	MayAsk  bool     // ssh has come to where it may ask the user: for a host key, a passphrase, a password
 
 	stage  int
 	reason string
@@ -93,11 +94,13 @@ func (t *Trace) debug(line string) {
 	has := func(prefix string) bool { return strings.HasPrefix(line, prefix) }
 	switch {
 	case has("Executing proxy "):
-		t.Proxy = true
+		t.Proxy, t.MayAsk = true, true // a jump host may ask before ours does
 	case line == "Connection established.":
 		t.reach(Connect)
 	case has("Remote protocol version "):
 		t.reach(Banner)
+	case has("Server host key: "):
+		t.MayAsk = true
 	case line == "SSH2_MSG_NEWKEYS received":
 		t.reach(Kex)
 	case has("Authentications that can continue: "):
