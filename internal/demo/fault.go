@@ -14,11 +14,15 @@ type Fault struct {
 	// Expect is the id of the cause that a diagnosis must put first; empty for
 	// the fault in which nothing is broken.
 	Expect string
-	// Prints is what plain ssh says, as a regular expression over its standard
-	// error; empty when it says nothing. See Freezes.
+	// Command is what to run there with plain ssh to meet the fault; see the
+	// usage that the server prints for other commands.
+	Command string
+	// Prints is what plain ssh then says, as a regular expression over its
+	// standard error. Empty when nothing is broken, and when it freezes.
 	Prints string
-	// Freezes tells that plain ssh neither ends nor says anything.
-	Freezes bool
+	// Freezes is how long one must watch to believe that plain ssh neither
+	// ends nor says a word; 0 when it ends by itself.
+	Freezes time.Duration
 
 	// silent leaves the keepalives out of the client's configuration and of
 	// the imaginary server's.
@@ -45,14 +49,21 @@ func Lookup(name string) (Fault, bool) {
 	return Fault{}, false
 }
 
+// hello is a command that succeeds where anything does.
+const hello = "echo hello"
+
+// starving is how long a visitor should watch a login that does not come on.
+const starving = 3 * time.Second
+
 // idleLimit is how long the forgetful network of the demo remembers a silent
 // flow. Real ones take minutes; nobody would wait for these in a demo.
 const idleLimit = 2 * time.Second
 
 var healthy = Fault{
-	Name:  "healthy",
-	Title: "nothing is broken",
-	What:  "A good server on a good path, with keepalives on both sides. Plain ssh logs in and runs a command.",
+	Name:    "healthy",
+	Title:   "nothing is broken",
+	What:    "A good server on a good path, with keepalives on both sides. Plain ssh logs in and runs a command.",
+	Command: hello,
 	meet: func(s *server) meeting {
 		return func(ctx context.Context, c *net.TCPConn) { s.serve(ctx, c) }
 	},
@@ -63,8 +74,9 @@ var reset = Fault{
 	Title: "a box in the path resets the connection in the middle of the handshake",
 	What: "The server is good, but something between lets the greetings through and answers the client's KEXINIT, the list of algorithms, with a TCP reset. " +
 		"Plain ssh says that the other side reset the connection; it names neither the stage nor who did it.",
-	Expect: "sshd-broken",
-	Prints: `(?i)connection reset`,
+	Expect:  "sshd-broken",
+	Command: hello,
+	Prints:  `(?i)connection reset`,
 	meet: func(s *server) meeting {
 		return func(ctx context.Context, c *net.TCPConn) { s.behind(ctx, c, cutAtKexInit) }
 	},
@@ -76,7 +88,10 @@ var noKeepalive = Fault{
 	What: "A router in the path forgets a flow after 2 s of silence (real ones after 4 to 60 minutes) and drops what follows without a word. Neither ssh nor sshd sends keepalives. " +
 		"Plain ssh logs in and works, until the session falls silent once: then the terminal is frozen, and nothing is printed.",
 	Expect: "keepalive",
-	silent: true, Freezes: true,
+	// A second longer than the network remembers, and two to wait for "awake".
+	Command: "sleep 3; echo awake",
+	Freezes: 5 * time.Second,
+	silent:  true,
 	meet: func(s *server) meeting {
 		return func(ctx context.Context, c *net.TCPConn) { s.behind(ctx, c, forgetAfter(idleLimit)) }
 	},

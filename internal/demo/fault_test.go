@@ -90,7 +90,7 @@ func says(t *testing.T, client *ssh.Client, command string) (stdout, stderr stri
 func TestFaultsAreWhole(t *testing.T) {
 	seen := map[string]bool{}
 	for _, f := range All() {
-		if f.Name == "" || f.Title == "" || f.What == "" || f.meet == nil {
+		if f.Name == "" || f.Title == "" || f.What == "" || f.Command == "" || f.meet == nil {
 			t.Errorf("%q lacks a part: %+v", f.Name, f)
 		}
 		if seen[f.Name] {
@@ -100,7 +100,7 @@ func TestFaultsAreWhole(t *testing.T) {
 		if (f.Name == "healthy") != (f.Expect == "") {
 			t.Errorf("%s expects the cause %q", f.Name, f.Expect)
 		}
-		if broken := f.Expect != ""; broken != (f.Freezes != (f.Prints != "")) {
+		if broken := f.Expect != ""; broken != (f.Freezes > 0 != (f.Prints != "")) {
 			t.Errorf("%s must either freeze or print something, unless it is healthy", f.Name)
 		}
 		if strings.ContainsAny(f.Title, "\n.") {

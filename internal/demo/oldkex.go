@@ -16,9 +16,10 @@ var oldAlgorithms = Fault{
 	Title: "the server offers only algorithms that today's clients refuse",
 	What: "An old switch, or a server that nobody has updated: it greets and offers diffie-hellman-group1-sha1, ssh-dss and 3des-cbc and nothing else. " +
 		"Plain ssh says that it is unable to negotiate.",
-	Expect: "version",
-	Prints: `Unable to negotiate|no matching`,
-	meet:   func(*server) meeting { return offerOld },
+	Command: hello,
+	Expect:  "version",
+	Prints:  `Unable to negotiate|no matching`,
+	meet:    func(*server) meeting { return offerOld },
 }
 
 // offerOld greets, offers, and hears the client out. golang.org/x/crypto does

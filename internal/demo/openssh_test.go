@@ -32,7 +32,7 @@ func plainSSH(t *testing.T, w *World, more ...string) (stdout, stderr string, fa
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, ssh, append(w.SSHOptions(dir), more...)...)
+	cmd := exec.CommandContext(ctx, ssh, append([]string{"-F", filepath.Join(dir, ConfigFile)}, more...)...)
 	var out, errOut bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errOut
 	err = cmd.Run()
@@ -59,7 +59,7 @@ func TestOpenSSHFailsAsTold(t *testing.T) {
 		}
 		t.Run(f.Name, func(t *testing.T) {
 			t.Parallel()
-			stdout, stderr, failed := plainSSH(t, open(t, f.Name), Alias, "echo hello")
+			stdout, stderr, failed := plainSSH(t, open(t, f.Name), Alias, f.Command)
 			if !failed || stdout != "" || !regexp.MustCompile(f.Prints).MatchString(stderr) {
 				t.Errorf("said %q and %q, failed %v; want %s", stdout, stderr, failed, f.Prints)
 			}
@@ -72,7 +72,7 @@ func TestOpenSSHFailsAsTold(t *testing.T) {
 func TestOpenSSHStarves(t *testing.T) {
 	t.Parallel()
 	for _, f := range All() {
-		if !f.Freezes || f.Name == "no-keepalive" {
+		if f.Freezes == 0 || f.Name == "no-keepalive" {
 			continue
 		}
 		t.Run(f.Name, func(t *testing.T) {

@@ -16,8 +16,9 @@ var throttle = Fault{
 	Title: "sshd holds too many unauthenticated connections and drops new ones",
 	What: "The server's MaxStartups is used up by connections that do not log in, a password guesser's perhaps. sshd drops two of three new connections before it identifies itself; " +
 		"it says why in one line that ssh hides. Plain ssh says only that the other side closed the connection, and the next try may work.",
-	Expect: "startup-throttle",
-	Prints: `(?i)connection (closed|reset)`,
+	Command: hello,
+	Expect:  "startup-throttle",
+	Prints:  `(?i)connection (closed|reset)`,
 	meet: func(s *server) meeting {
 		var met atomic.Int64
 		return func(ctx context.Context, c *net.TCPConn) {
@@ -36,9 +37,10 @@ var closed = Fault{
 	Title: "the connection is closed before the server says a word",
 	What: "Something accepts the connection and closes it at once: TCP wrappers, a ban, a load balancer without a server behind it. " +
 		"Plain ssh says that the connection was closed by the remote host.",
-	Expect: "source-refused",
-	Prints: `(?i)connection closed`,
-	meet:   func(*server) meeting { return func(_ context.Context, c *net.TCPConn) { part(c) } },
+	Command: hello,
+	Expect:  "source-refused",
+	Prints:  `(?i)connection closed`,
+	meet:    func(*server) meeting { return func(_ context.Context, c *net.TCPConn) { part(c) } },
 }
 
 var hang = Fault{
@@ -46,8 +48,9 @@ var hang = Fault{
 	Title: "the port accepts connections and never says anything",
 	What: "The kernel completes the connection, but no program greets: a server that is out of memory or stopped, or a firewall that only plays a server. " +
 		"Plain ssh waits without a word, for ever unless ConnectTimeout is set.",
+	Command: hello,
 	Expect:  "unreachable",
-	Freezes: true,
+	Freezes: starving,
 	meet:    func(*server) meeting { return func(_ context.Context, c *net.TCPConn) { io.Copy(io.Discard, c) } },
 }
 
@@ -56,8 +59,9 @@ var drip = Fault{
 	Title: "the server's greeting comes letter by letter and never ends",
 	What: "A tarpit, or a machine too loaded to speak: letters arrive, but never a whole SSH identification. " +
 		"Plain ssh goes on reading, for ever unless ConnectTimeout is set.",
+	Command: hello,
 	Expect:  "unreachable",
-	Freezes: true,
+	Freezes: starving,
 	meet:    func(*server) meeting { return dripping },
 }
 

@@ -14,9 +14,10 @@ var webServer = Fault{
 	Title: "a web server answers on the port",
 	What: "The port leads to a web server: a wrong port, a proxy, or the login page of a hotel's network. " +
 		"Plain ssh does not show what it heard; it says that the other side closed the connection.",
-	Expect: "not-ssh",
-	Prints: `(?i)connection closed|invalid format`,
-	meet:   func(*server) meeting { return answer(badRequest) },
+	Command: hello,
+	Expect:  "not-ssh",
+	Prints:  `(?i)connection closed|invalid format`,
+	meet:    func(*server) meeting { return answer(badRequest) },
 }
 
 const badRequest = "HTTP/1.1 400 Bad Request\r\nServer: nginx\r\nContent-Type: text/html\r\nContent-Length: 45\r\nConnection: close\r\n\r\n" +
@@ -27,9 +28,10 @@ var tlsServer = Fault{
 	Title: "a TLS server answers on the port",
 	What: "The port expects TLS, as HTTPS does, and answers ssh's greeting with a TLS alert. " +
 		"Plain ssh says that the banner has an invalid format.",
-	Expect: "not-ssh",
-	Prints: `(?i)invalid format|connection closed`,
-	meet:   func(*server) meeting { return answer(unexpectedVersion) },
+	Command: hello,
+	Expect:  "not-ssh",
+	Prints:  `(?i)invalid format|connection closed`,
+	meet:    func(*server) meeting { return answer(unexpectedVersion) },
 }
 
 // unexpectedVersion is a TLS alert record: fatal, protocol_version
@@ -52,8 +54,9 @@ var mailServer = Fault{
 	Title: "a mail server answers on the port",
 	What: "The port leads to a mail server. It greets first, as SSH servers do, so ssh takes its lines for a preamble and waits for more: " +
 		"plain ssh hangs without a word.",
+	Command: hello,
 	Expect:  "not-ssh",
-	Freezes: true,
+	Freezes: starving,
 	meet:    func(*server) meeting { return mail },
 }
 

@@ -9,8 +9,12 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// Alias is the name by which the visitor's configuration calls a world.
-const Alias = "demo"
+// Alias is the name by which the visitor's configuration calls a world, and
+// ConfigFile the name of that configuration: ssh -F DIR/config demo.
+const (
+	Alias      = "demo"
+	ConfigFile = "config"
+)
 
 // A File is one of those that a visitor needs. Its name has no folder, and
 // nobody but the visitor may read it.
@@ -29,16 +33,10 @@ func (w *World) Files(dir string) ([]File, error) {
 	}
 	known := fmt.Sprintf("[%s]:%d %s", w.Host, w.Port, ssh.MarshalAuthorizedKey(w.server.host))
 	return []File{
-		{"config", []byte(w.config(dir))},
+		{ConfigFile, []byte(w.config(dir))},
 		{"key", pem.EncodeToMemory(key)},
 		{"known_hosts", []byte(known)},
 	}, nil
-}
-
-// SSHOptions returns the options that make ssh use the files in dir. The
-// destination that goes with them is [Alias].
-func (w *World) SSHOptions(dir string) []string {
-	return []string{"-F", filepath.Join(dir, "config")}
 }
 
 func (w *World) config(dir string) string {
