@@ -24,10 +24,8 @@ type Fault struct {
 	// ends nor says a word; 0 when it ends by itself.
 	Freezes time.Duration
 
-	// silent leaves the keepalives out of the client's configuration and of
-	// the imaginary server's.
-	silent bool
-	meet   func(*server) meeting
+	scene scene
+	meet  func(*server) meeting
 }
 
 // A meeting is what happens to one connection; it is over when it returns.
@@ -36,7 +34,7 @@ type meeting func(ctx context.Context, c *net.TCPConn)
 
 // All returns the exhibits in the order in which a visitor should meet them.
 func All() []Fault {
-	return []Fault{healthy, reset, throttle, webServer, oldAlgorithms, hang, noKeepalive, closed, tlsServer, mailServer, drip}
+	return []Fault{healthy, reset, throttle, webServer, oldAlgorithms, hang, noKeepalive, penalty, tlsServer, mailServer, drip}
 }
 
 // Lookup returns the fault of that name.
@@ -91,7 +89,7 @@ var noKeepalive = Fault{
 	// A second longer than the network remembers, and two to wait for "awake".
 	Command: "sleep 3; echo awake",
 	Freezes: 5 * time.Second,
-	silent:  true,
+	scene:   scene{silent: true},
 	meet: func(s *server) meeting {
 		return func(ctx context.Context, c *net.TCPConn) { s.behind(ctx, c, forgetAfter(idleLimit)) }
 	},

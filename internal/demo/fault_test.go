@@ -202,10 +202,10 @@ func greeted(t *testing.T, w *World) (string, error) {
 func TestWhoCloses(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{
-		"closed":   ``,
 		"http":     `HTTP/1\.1 400 Bad Request\r\n(?s:.*)`,
 		"tls":      `\x15\x03\x01\x00\x02..`,
 		"throttle": `Exceeded MaxStartups\r\n`,
+		"penalty":  `Not allowed at this time\r\n`,
 	} {
 		if heard, err := greeted(t, open(t, name)); err != nil || !regexp.MustCompile("^"+want+"$").MatchString(heard) {
 			t.Errorf("%s: heard %q, %v; want %s and the end", name, heard, err, want)

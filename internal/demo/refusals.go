@@ -19,6 +19,8 @@ var throttle = Fault{
 	Command: hello,
 	Expect:  "startup-throttle",
 	Prints:  `(?i)connection (closed|reset)`,
+	// With 10:30:100 and 58 held, sshd drops 67 of 100 new ones.
+	scene: scene{held: 58},
 	meet: func(s *server) meeting {
 		var met atomic.Int64
 		return func(ctx context.Context, c *net.TCPConn) {
@@ -32,15 +34,20 @@ var throttle = Fault{
 	},
 }
 
-var closed = Fault{
-	Name:  "closed",
-	Title: "the connection is closed before the server says a word",
-	What: "Something accepts the connection and closes it at once: TCP wrappers, a ban, a load balancer without a server behind it. " +
-		"Plain ssh says that the connection was closed by the remote host.",
-	Command: hello,
+var penalty = Fault{
+	Name:  "penalty",
+	Title: "sshd refuses every connection of this address for a while",
+	What: "Since OpenSSH 9.8 sshd shuts out addresses whose logins fail too often (PerSourcePenalties), and everybody behind the same address with them. " +
+		"It says so in one line that ssh hides. Plain ssh says only that the other side closed the connection.",
 	Expect:  "source-refused",
-	Prints:  `(?i)connection closed`,
-	meet:    func(*server) meeting { return func(_ context.Context, c *net.TCPConn) { part(c) } },
+	Command: hello,
+	Prints:  `(?i)connection (closed|reset)`,
+	meet: func(*server) meeting {
+		return func(_ context.Context, c *net.TCPConn) {
+			io.WriteString(c, "Not allowed at this time\r\n")
+			part(c)
+		}
+	},
 }
 
 var hang = Fault{

@@ -28,12 +28,18 @@ type server struct {
 	config *ssh.ServerConfig
 	host   ssh.PublicKey
 	key    ed25519.PrivateKey // of the client
-	// alive is how often the server asks the client for a sign of life; 0 is
-	// never.
-	alive time.Duration
+	port   int                // on which the client sees it
+	scene  scene
+	alive  time.Duration // how often it asks the client for a sign of life; 0 is never
 }
 
-func newServer(silent bool) (*server, error) {
+// A scene is what is special about the server and its client.
+type scene struct {
+	silent bool // neither of them sends keepalives
+	held   int  // connections that do not log in, beside the visitor's
+}
+
+func newServer(scene scene) (*server, error) {
 	_, hostKey, err := ed25519.GenerateKey(nil)
 	if err != nil {
 		return nil, fmt.Errorf("making a host key for the demo: %w", err)
@@ -50,8 +56,8 @@ func newServer(silent bool) (*server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making a client key for the demo: %w", err)
 	}
-	s := &server{host: host.PublicKey(), key: clientKey, alive: time.Minute}
-	if silent {
+	s := &server{host: host.PublicKey(), key: clientKey, scene: scene, alive: time.Minute}
+	if scene.silent {
 		s.alive = 0
 	}
 	s.config = &ssh.ServerConfig{

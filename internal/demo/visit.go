@@ -56,7 +56,7 @@ func (w *World) config(dir string) string {
 		"\tStrictHostKeyChecking yes",
 		"\tUpdateHostKeys no",
 	}
-	if !w.silent {
+	if !w.server.scene.silent {
 		lines = append(lines, "\tServerAliveInterval 60", "\tServerAliveCountMax 3")
 	}
 	return strings.Join(lines, "\n") + "\n"

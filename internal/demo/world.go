@@ -19,7 +19,6 @@ type World struct {
 
 	listener *net.TCPListener
 	server   *server
-	silent   bool
 	stop     context.CancelFunc
 	running  sync.WaitGroup
 }
@@ -27,7 +26,7 @@ type World struct {
 // Start opens the fault on a free port of the loopback address. The world
 // lives until ctx is done or it is closed.
 func (f Fault) Start(ctx context.Context) (*World, error) {
-	s, err := newServer(f.silent)
+	s, err := newServer(f.scene)
 	if err != nil {
 		return nil, err
 	}
@@ -37,7 +36,8 @@ func (f Fault) Start(ctx context.Context) (*World, error) {
 	}
 	ctx, stop := context.WithCancel(ctx)
 	at := l.Addr().(*net.TCPAddr)
-	w := &World{Host: at.IP.String(), Port: at.Port, listener: l, server: s, silent: f.silent, stop: stop}
+	s.port = at.Port
+	w := &World{Host: at.IP.String(), Port: at.Port, listener: l, server: s, stop: stop}
 	w.running.Add(1)
 	go w.accept(ctx, f.meet(s))
 	return w, nil
