@@ -4,7 +4,11 @@ import (
 	"crypto/rand"
 	_ "embed"
 	"encoding/hex"
+	"slices"
 	"strings"
+
+	"sshtay/internal/fact"
+	"sshtay/internal/sshlog"
 )
 
 // collector is the script that brings the server's side: one file of POSIX sh
@@ -21,11 +25,24 @@ func newNonce() string {
 	return hex.EncodeToString(b[:])
 }
 
+// serverFacts is everything that the script may answer.
+var serverFacts = slices.Concat([]fact.Any{
+	fact.ServerVia, fact.ServerOS, fact.ServerKernel, fact.ServerInit, fact.ServerUser, fact.ServerClientAddress,
+	fact.SSHDVersion, fact.SSHDPackage, fact.SSHDImplementation, fact.SSHDConfigError, fact.SSHDRunning, fact.SSHDActivation,
+	fact.SSHDStale, fact.SSHDNoPrivsepDir, fact.SSHDHostKeys, fact.SSHDUnitState,
+	fact.ServerTCPKeepaliveTime, fact.ServerTCPKeepaliveIntv, fact.ServerTCPKeepaliveNum, fact.ShellTMOUT, fact.LogindIdle,
+	fact.Uptime, fact.Load1, fact.Load5, fact.CPUs, fact.MemTotal, fact.MemAvailable, fact.SwapTotal, fact.SwapFree,
+	fact.PressureCPU, fact.PressureMemory, fact.PressureIO, fact.Processes, fact.ProcessesMax, fact.UserProcesses, fact.UserProcessesMax,
+	fact.SSHDTasks, fact.SSHDTasksMax, fact.Files, fact.FilesMax, fact.SSHDFiles, fact.SSHDFilesMax, fact.PTYs, fact.PTYsMax, fact.Disks,
+	fact.ListenQueue, fact.ListenQueueMax, fact.ListenOverflows, fact.Connections, fact.Unauthenticated, fact.SourceConnections, fact.UserSessions,
+	fact.BannedBy, fact.FirewallLimits, fact.HostsDeny,
+}, serverOptionFacts(), sshdLogFacts, logSampleFacts, kernelLogFacts)
+
 // script is the collector as it is sent: without comments and indentation,
 // which the server has no use for.
 func script(nonce string) string {
 	var b strings.Builder
-	b.WriteString("N=" + nonce + "\n")
+	b.WriteString("N=" + nonce + " K='" + sshlog.Filter + "'\n")
 	for line := range strings.Lines(collector) {
 		line = strings.TrimLeft(line, "\t")
 		if line != "\n" && !strings.HasPrefix(line, "#") {

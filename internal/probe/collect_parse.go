@@ -1,12 +1,11 @@
 package probe
 
 import (
+	"strconv"
 	"strings"
 
 	"sshtay/internal/fact"
 )
-
-var serverFacts = []fact.Any{fact.ServerVia}
 
 // sections are the parts of what the script printed, by name. Of two with the
 // same name the first counts.
@@ -28,5 +27,132 @@ func parseSections(out, nonce string) sections {
 	return s
 }
 
-// putServer turns the sections into facts.
-func putServer(*fact.Set, sections) {}
+// line returns the first line of a section, and whether there is one that says
+// something.
+func (s sections) line(name string) (string, bool) {
+	l, _, _ := strings.Cut(strings.TrimLeft(s[name], "\n"), "\n")
+	l = strings.TrimSpace(l)
+	return l, l != ""
+}
+
+// lines returns the lines of a section that say something.
+func (s sections) lines(name string) []string {
+	var all []string
+	for l := range strings.Lines(s[name]) {
+		if l = strings.TrimRight(l, "\r\n"); strings.TrimSpace(l) != "" {
+			all = append(all, l)
+		}
+	}
+	return all
+}
+
+// number returns the first line of a section as a number that is not negative.
+func (s sections) number(name string) (int, bool) {
+	l, _ := s.line(name)
+	return atoi(l)
+}
+
+// atoi reads a number that is not negative.
+func atoi(s string) (int, bool) {
+	n, err := strconv.Atoi(strings.TrimSpace(s))
+	return n, err == nil && n >= 0
+}
+
+// named returns the section whose name is prefix and one word more, that word,
+// and whether there is such a section.
+func (s sections) named(prefix string) (word, text string, ok bool) {
+	for name, text := range s {
+		if word, ok := strings.CutPrefix(name, prefix+" "); ok {
+			return word, text, true
+		}
+	}
+	return "", "", false
+}
+
+// A reading turns the sections into facts.
+type reading struct {
+	sections
+	facts *fact.Set
+	via   string            // "login" or "local"
+	env   map[string]string // the section "env"
+	root  bool              // what needs root was read as root
+	whole bool              // the script came to its end
+}
+
+// putServer turns what the script printed into facts, and says why where it
+// cannot.
+func putServer(facts *fact.Set, s sections, via string) {
+	_, whole := s["end"]
+	r := &reading{sections: s, facts: facts, via: via, env: map[string]string{}, whole: whole}
+	for _, l := range s.lines("env") {
+		key, value, _ := strings.Cut(l, " ")
+		r.env[key] = value
+	}
+	for _, l := range s.lines("proc") { // as if each file were a section
+		if file, value, ok := strings.Cut(l, ":"); ok && strings.HasPrefix(file, "/proc/") {
+			s[file] = value
+		}
+	}
+	deep, _ := s.line("deep")
+	r.root = deep == "0"
+	fact.ServerVia.Put(facts, via, "this program")
+	r.machine()
+	r.program()
+	r.config()
+	r.kernel()
+	r.resources()
+	r.disks()
+	r.connections()
+	r.session()
+	r.refusals()
+	r.logs()
+}
+
+// source says where something was read.
+func (r *reading) source(what string) string {
+	if r.via == "login" {
+		return what + " on the server"
+	}
+	return what
+}
+
+// Why something on the server could not be seen.
+const (
+	wasCut     = "the server's answer was cut: it took too long or was too long"
+	notThere   = "the server does not have what would tell"
+	noListener = "no listener was found among the processes that the account may see"
+)
+
+// needsRoot says how to let it be seen.
+func (r *reading) needsRoot() string {
+	if r.via == "local" {
+		return "needs root: run sshtay with sudo"
+	}
+	return "needs root on the server: allow `sudo -n` there, or check as root"
+}
+
+// miss says why a fact is absent; an answer that was cut explains everything.
+func (r *reading) miss(why string, open ...fact.Any) {
+	if !r.whole {
+		why = wasCut
+	}
+	fact.Miss(r.facts, why, open...)
+}
+
+// missDeep is miss for what only root sees.
+func (r *reading) missDeep(open ...fact.Any) {
+	if r.root {
+		r.miss(notThere, open...)
+		return
+	}
+	r.miss(r.needsRoot(), open...)
+}
+
+// putNumber puts a number that a section holds alone.
+func (r *reading) putNumber(k fact.Key[int], section string) {
+	if n, ok := r.number(section); ok {
+		k.Put(r.facts, n, r.source(section))
+		return
+	}
+	r.miss(notThere, k)
+}

@@ -12,6 +12,7 @@ import (
 
 	"sshtay/internal/fact"
 	"sshtay/internal/host"
+	"sshtay/internal/sshconf"
 	"sshtay/internal/target"
 	"sshtay/internal/visible"
 )
@@ -33,39 +34,75 @@ var Config = Probe{
 
 func runConfig(ctx context.Context, env *Env, facts *fact.Set) {
 	env.Progress("reading the configuration of ssh")
+	var dump host.Result
+	var err error
 	var both sync.WaitGroup
-	both.Go(func() { clientMachine(ctx, env, facts) })
-	resolve(ctx, env, facts)
-	controlMaster(ctx, env, facts)
+	both.Go(func() { dump, err = askSSH(ctx, env) })
+	clientMachine(ctx, env, facts)
 	both.Wait()
-}
 
-// resolve lets ssh -G resolve the target, and puts what it says into env and
-// facts.
-func resolve(ctx context.Context, env *Env, facts *fact.Set) {
 	env.Resolved = plain(env.Target)
-	ctx, cancel := context.WithTimeoutCause(ctx, configTime,
-		fmt.Errorf("it did not end within %v: does a Match exec or the name service hang?", configTime))
-	defer cancel()
-	r, err := env.Local.Run(ctx, host.Command{Argv: configArgs(env.Target)})
+	ours := ownReading(ctx, env, facts)
 	switch {
-	case errors.Is(err, host.ErrNotFound):
-		fact.Miss(facts, "there is no ssh program here", clientOptionFacts()...)
-		return
-	case err != nil:
-		fact.Miss(facts, err.Error(), clientOptionFacts()...)
-		return
-	case r.Exit != 0:
-		reason := configError(string(r.Stderr))
+	case err == nil && dump.Exit == 0:
+		putDump(env, facts, dump.Stdout, ours)
+	case err == nil:
+		reason := configError(string(dump.Stderr))
 		fact.ClientConfigError.Put(facts, reason, "ssh -G")
 		fact.Miss(facts, "ssh refuses its configuration: "+reason, clientOptionFacts()...)
-		return
+	case ours == nil:
+		fact.Miss(facts, whyNot(err), clientOptionFacts()...)
+	default:
+		putFiles(env, facts, ours, whyNot(err))
 	}
-	env.Config = parseDump(string(r.Stdout))
+	controlMaster(ctx, env, facts)
+}
+
+// askSSH runs ssh -G.
+func askSSH(ctx context.Context, env *Env) (host.Result, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, configTime, errConfigTime)
+	defer cancel()
+	return env.Local.Run(ctx, host.Command{Argv: configArgs(env.Target)})
+}
+
+var errConfigTime = fmt.Errorf("ssh -G did not end within %v: does a Match exec or the name service hang?", configTime)
+
+func whyNot(err error) string {
+	if errors.Is(err, host.ErrNotFound) {
+		return "there is no ssh program here"
+	}
+	return err.Error()
+}
+
+// putDump takes the values from ssh -G, the authority, and their places from
+// our own reading of the same files.
+func putDump(env *Env, facts *fact.Set, out []byte, ours *sshconf.Client) {
+	env.Config = parseDump(string(out))
 	if !env.Target.Local() {
 		env.Resolved = resolved(env)
 	}
-	putClientOptions(env, facts, func(string) string { return "ssh -G" })
+	source := func(string) string { return "ssh -G" }
+	if dump, err := sshconf.ParseDump(out); err == nil && ours != nil {
+		explained := sshconf.Explain(dump, &ours.Resolved)
+		source = func(option string) string {
+			if where := origin(explained.Setting(option)); where != "" {
+				return "ssh -G; " + where
+			}
+			return "ssh -G"
+		}
+	}
+	putClientOptions(env, facts, source)
+}
+
+// putFiles takes what our own reading says, where ssh itself cannot be asked.
+func putFiles(env *Env, facts *fact.Set, ours *sshconf.Client, why string) {
+	env.Config = parseDump(string(ours.Dump()))
+	if !env.Target.Local() {
+		env.Resolved = resolved(env)
+	}
+	putClientOptions(env, facts, func(option string) string {
+		return "the files alone, because " + why + "; " + origin(ours.Setting(option))
+	})
 }
 
 // anyHost stands for the target when there is none: it matches "Host *" only,

@@ -97,6 +97,20 @@ Host *
 	}
 }
 
+// TestConfigNamesTheLine that sets a value, and what that line hides.
+func TestConfigNamesTheLine(t *testing.T) {
+	env, facts := configured(t, "Host web1\n  ServerAliveInterval 0\nHost *\n  ServerAliveInterval 60\n  ServerAliveInterval 61\n", "web1")
+	file := shortPath(env.Target.ConfigFile)
+	for k, where := range map[fact.Any]string{
+		fact.ServerAliveInterval: file + ":2, which hides 60 in " + file + ":4, 61 in " + file + ":5",
+		fact.ServerAliveCountMax: "the default",
+	} {
+		if e, _ := facts.Entry(k.Name()); e.Source != "ssh -G; "+where {
+			t.Errorf("%s is from %q, want %q", k.Name(), e.Source, where)
+		}
+	}
+}
+
 func TestConfigWithoutTimeoutsIsNotZero(t *testing.T) {
 	_, facts := configured(t, "Host *\n", "web1")
 	absent(t, facts, fact.ConnectTimeout, "")
@@ -137,11 +151,14 @@ func TestConfigThatHangs(t *testing.T) {
 		if _, ok := ctx.Deadline(); !ok {
 			t.Error("ssh -G runs without a bound")
 		}
-		return host.Result{Exit: 143}, context.DeadlineExceeded
+		return host.Result{Exit: 143}, errConfigTime
 	})
 	facts := &fact.Set{}
 	Config.Run(context.Background(), env, facts)
-	absent(t, facts, fact.ServerAliveInterval, "deadline")
+	want(t, facts, fact.ServerAliveInterval, 0)
+	if e, _ := facts.Entry(fact.ServerAliveInterval.Name()); !strings.Contains(e.Source, "Match exec") {
+		t.Errorf("source %q does not say that ssh was not asked", e.Source)
+	}
 	absent(t, facts, fact.ClientConfigError, "")
 	if env.Resolved.Host != "web1" {
 		t.Errorf("resolved %+v", env.Resolved)
@@ -156,7 +173,9 @@ func TestConfigWithoutSSH(t *testing.T) {
 	facts := &fact.Set{}
 	Config.Run(context.Background(), env, facts)
 	absent(t, facts, fact.ClientSSHVersion, "no ssh program")
-	absent(t, facts, fact.ServerAliveInterval, "no ssh program")
+	if e, _ := facts.Entry(fact.ServerAliveCountMax.Name()); e.Value != 3 || !strings.Contains(e.Source, "no ssh program") {
+		t.Errorf("ServerAliveCountMax %v from %q", e.Value, e.Source)
+	}
 	want := target.Resolved{User: "deploy", Host: "web1", Port: 2222, Jumps: []string{}}
 	if !reflect.DeepEqual(env.Resolved, want) {
 		t.Errorf("resolved %+v, want %+v", env.Resolved, want)

@@ -83,8 +83,7 @@ func login(ctx context.Context, env *Env, facts *fact.Set, lim limits) {
 	}
 	w.report(facts, r.Exit, context.Cause(ctx))
 	if out, ok := w.collected(); ok {
-		fact.ServerVia.Put(facts, "login", "ssh")
-		putServer(facts, parseSections(out, nonce))
+		putServer(facts, parseSections(out, nonce), "login")
 		return
 	}
 	fact.Miss(facts, "the server's side could not be read: "+w.why(), serverFacts...)

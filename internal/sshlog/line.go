@@ -9,10 +9,11 @@ import (
 
 // A Line is one line of a system log, taken apart.
 type Line struct {
-	Time  time.Time // zero when the line has none
-	Ident string    // the program: sshd, sshd-session, kernel, systemd ...
-	PID   int       // 0 when the line has none
-	Text  string    // the program's own message
+	Time   time.Time     // zero when the line has none
+	Uptime time.Duration // in its place in the kernel's ring buffer: the time since the start
+	Ident  string        // the program: sshd, sshd-session, kernel, systemd ...
+	PID    int           // 0 when the line has none
+	Text   string        // the program's own message
 }
 
 // head is what loggers put before a message: priority, time, host, and with
@@ -23,15 +24,15 @@ var head = regexp.MustCompile(`^(?:<\d{1,3}>)?` +
 	`(?P<ident>[A-Za-z0-9_./@-]+)(?:\[(?P<pid>\d+)\])?: (?P<text>.*)$`)
 
 // uptime is how the kernel's ring buffer begins a line.
-var uptime = regexp.MustCompile(`^\[ *\d+\.\d+\] ?`)
+var uptime = regexp.MustCompile(`^\[ *(\d{1,9}\.\d+)\] ?`)
 
 // ParseLine takes a line of a log apart: journald's short formats, the files
 // of syslog daemons, busybox's log, the kernel's ring buffer. A time without a
 // year is the last such time before now, in now's location.
 func ParseLine(line string, now time.Time) (Line, bool) {
 	line = strings.TrimRight(line, "\r\n")
-	if text, ok := cutUptime(line); ok {
-		return Line{Ident: "kernel", Text: text}, true
+	if text, up, ok := cutUptime(line); ok {
+		return Line{Ident: "kernel", Text: text, Uptime: up}, true
 	}
 	m := head.FindStringSubmatch(line)
 	if m == nil {
@@ -43,14 +44,18 @@ func ParseLine(line string, now time.Time) (Line, bool) {
 		l.Ident = l.Ident[i+1:]
 	}
 	if l.Ident == "kernel" {
-		l.Text, _ = cutUptime(l.Text)
+		l.Text, _, _ = cutUptime(l.Text)
 	}
 	return l, true
 }
 
-func cutUptime(s string) (string, bool) {
-	at := uptime.FindString(s)
-	return s[len(at):], at != ""
+func cutUptime(s string) (text string, up time.Duration, ok bool) {
+	m := uptime.FindStringSubmatch(s)
+	if m == nil {
+		return s, 0, false
+	}
+	seconds, _ := strconv.ParseFloat(m[1], 64)
+	return s[len(m[0]):], time.Duration(seconds * float64(time.Second)), true
 }
 
 var layouts = []string{

@@ -104,7 +104,7 @@ var sshdRules = rules([]wording{
 	{sessionFailure, `^bad ownership or modes for chroot directory`},
 	{sessionFailure, `^chroot\(`},
 	{sessionFailure, `^subsystem request for .* by user (?P<user>.*) failed, `},
-	{sessionFailure, `^User (?P<user>.*) not allowed because (?:shell \S+ (?:does not exist|is not executable)|account is locked)`},
+	{sessionFailure, `^User (?P<user>.*) not allowed because shell \S+ (?:does not exist|is not executable)`},
 })
 
 // kernelRules are for lines of the kernel.
@@ -140,10 +140,11 @@ func rules(table []wording) []rule {
 }
 
 // Filter is a POSIX extended regular expression, of plain words only, that
-// every line matches which some rule knows. A server can select lines with it
+// every line matches which some rule counts whoever it is about. What counts
+// only when it is ours names our address. A server can select lines with it
 // before it sends them.
-const Filter = `axStartups|axstartups|enalt|penalised|refused connect|Timeout|timed out|no more sessions|maximum authentication|inactive|Unable to negotiate|` +
-	`Connection reset|Read error|write_poll|dispatch_run_fatal|fork|accept: |socketpair|pty|temporarily unavailable|terminated by signal|crash|killed|Killed|hostkeys|` +
-	`rivilege separation|must be owned|Bind to port|Cannot bind|rexec|ssh_msg_recv|not supported here|not executable|RESTART FAILED|slots full|` +
-	`bad configuration| line [0-9]|IPQoS|version mismatch|Access denied|PAM: |not allowed because|oo many|chroot|subsystem|` +
-	`ut of memory|OOM|table full|file-max|segfault|general protection|trap |type=1326|Failed with result|repeated too quickly|Trigger limit`
+const Filter = `axStartups|axstartups|enalties |penalty: |penalised|activating|active penalty|Too many incoming|Timeout before|no more sessions|` +
+	`fork: |fork of|fork rejected|accept: |socketpair|openpty|pty_req|temporarily unavailable|terminated by signal|child crash|killed by|Killed /|by the OOM|oom-kill|` +
+	`no hostkeys|rivilege separation|must be owned|Bind to port|Cannot bind|rexec|ssh_msg_recv|not supported here|not executable|RESTART FAILED|slots full|` +
+	`bad configuration| line [0-9]|IPQoS|OpenSSL version|Access denied|PAM: pam_|because /|because shell|oo many |chroot|subsystem not found|execution failed|` +
+	`ut of memory|table full|file-max|segfault|general protection|trap |type=1326|Failed with result|repeated too quickly|Trigger limit`

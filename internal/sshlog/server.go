@@ -13,6 +13,7 @@ type Server struct {
 	Client netip.Addr
 	User   string
 	Now    time.Time // lines older than a day before it do not count; zero counts all
+	Boot   time.Time // when the kernel's clock began; without it lines of its ring buffer have no time
 
 	StartupDrops, StartupDropsOurs                    Count
 	Penalties, PenaltiesOurs                          Count
@@ -51,6 +52,9 @@ func (c *Count) add(line string, keep int) {
 // Add takes the next line, oldest first.
 func (s *Server) Add(raw string) {
 	l, ok := ParseLine(raw, s.Now)
+	if l.Uptime > 0 && !s.Boot.IsZero() {
+		l.Time = s.Boot.Add(l.Uptime)
+	}
 	if !ok || !s.Now.IsZero() && !l.Time.IsZero() && l.Time.Before(s.Now.Add(-24*time.Hour)) {
 		return
 	}
