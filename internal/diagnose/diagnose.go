@@ -101,14 +101,11 @@ func wanted(probes []probe.Probe) []probe.Probe {
 	})
 }
 
-// together runs probes side by side, where they may, and waits for all.
+// together runs probes side by side and waits for all.
 func together(ctx context.Context, env *probe.Env, facts *fact.Set, probes []probe.Probe) {
 	var all sync.WaitGroup
 	for _, p := range probes {
 		all.Go(func() { p.Run(ctx, env, facts) })
-		if env.OneByOne() {
-			all.Wait()
-		}
 	}
 	all.Wait()
 }

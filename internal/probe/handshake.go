@@ -116,7 +116,7 @@ func (a *attempt) shake(ctx context.Context, env *Env, conn net.Conn, stageTime 
 		Ident: sshwire.OurIdent(env.Version), Offer: offer(env), StageTimeout: stageTime, Timeout: env.Timeout,
 		OnStage: func(s sshwire.Stage) {
 			if s == sshwire.StageDone {
-				a.rtt = smoothedRTT(conn)
+				a.rtt = minimumRTT(conn)
 			}
 		},
 	}
@@ -125,7 +125,7 @@ func (a *attempt) shake(ctx context.Context, env *Env, conn net.Conn, stageTime 
 	}
 	r := sshwire.Handshake(ctx, conn, opt)
 	if a.rtt == 0 {
-		a.rtt = smoothedRTT(conn)
+		a.rtt = minimumRTT(conn)
 	}
 	a.shook, a.reason = &r, r.Reason
 	switch r.Stage {

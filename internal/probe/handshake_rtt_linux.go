@@ -7,9 +7,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// smoothedRTT is the kernel's estimate of the round trip time of a TCP
-// connection, or 0 where the connection is something else.
-func smoothedRTT(conn net.Conn) time.Duration {
+// minimumRTT is the shortest round trip that the kernel saw on a TCP
+// connection, or 0 where the connection is something else. The smoothed one
+// would count the time in which a peer holds its acknowledgements back.
+func minimumRTT(conn net.Conn) time.Duration {
 	tcp, ok := conn.(*net.TCPConn)
 	if !ok {
 		return 0
@@ -21,7 +22,7 @@ func smoothedRTT(conn net.Conn) time.Duration {
 	var rtt time.Duration
 	raw.Control(func(fd uintptr) {
 		if info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {
-			rtt = time.Duration(info.Rtt) * time.Microsecond
+			rtt = time.Duration(info.Min_rtt) * time.Microsecond
 		}
 	})
 	return rtt

@@ -7,5 +7,5 @@ import (
 	"time"
 )
 
-// smoothedRTT is not to be had from this kernel.
-func smoothedRTT(net.Conn) time.Duration { return 0 }
+// minimumRTT is not to be had from this kernel.
+func minimumRTT(net.Conn) time.Duration { return 0 }

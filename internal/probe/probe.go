@@ -73,14 +73,6 @@ func (b *Budget) Spent() int {
 	return b.all
 }
 
-// OneByOne says that probes must not run side by side: with a jump host or a
-// ProxyCommand in the way each of them may ask the user something, and there
-// is one terminal.
-func (e *Env) OneByOne() bool {
-	command := e.value("proxycommand")
-	return e.Terminal && (len(e.Resolved.Jumps) > 0 || command != "" && command != "none")
-}
-
 // value returns the first value of an effective option of ssh, or "".
 func (e *Env) value(option string) string {
 	if v := e.Config[option]; len(v) > 0 {
