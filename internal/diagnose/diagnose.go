@@ -81,7 +81,7 @@ func (o Options) limit() time.Duration {
 func plan(o Options) [][]probe.Probe {
 	switch {
 	case o.Target.Local():
-		return [][]probe.Probe{{probe.Config}}
+		return [][]probe.Probe{{probe.Config, probe.Local}}
 	case o.Login:
 		return [][]probe.Probe{{probe.Config}, {probe.Handshake, probe.Login}, {probe.Again}}
 	}

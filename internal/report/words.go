@@ -87,7 +87,7 @@ func span(seconds float64) string {
 	ms := seconds * 1e3
 	whole := int64(math.Round(min(math.Abs(seconds), 1e9)))
 	switch {
-	case ms < 0.095:
+	case ms > 0 && ms < 0.095:
 		return fmt.Sprintf("%.2f ms", ms)
 	case ms < 9.95:
 		return fmt.Sprintf("%.1f ms", ms)
