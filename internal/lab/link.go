@@ -1,0 +1,209 @@
+package lab
+
+import (
+	"math/rand/v2"
+	"net/netip"
+	"time"
+)
+
+// A Way is a direction on the wide-area link.
+type Way int
+
+// The two directions.
+const (
+	ToServer Way = iota
+	ToClient
+)
+
+func (w Way) other() Way { return 1 - w }
+
+// A Lane says what the link does to packets that go one way. The zero Lane
+// passes everything at once.
+type Lane struct {
+	Delay     time.Duration
+	Jitter    time.Duration // each packet is this much earlier or later at most, in order
+	Loss      float64       // ratio of packets lost at random
+	Burst     Burst         // and in bursts
+	Reorder   float64       // ratio of packets that others overtake
+	Duplicate float64       // ratio that arrives twice
+	Corrupt   float64       // ratio of TCP segments in which a bit flips, with a checksum that fits
+	DropOver  int           // IP packets longer than this many bytes vanish; 0 is none
+	DropDSCP  []int         // packets marked so vanish
+	Rate      float64       // bits a second; 0 is without limit
+	Queue     int           // bytes that wait for their turn at Rate before more are dropped
+	Hops      int           // routers on the way that the lab does not build
+	Mute      bool          // these send no ICMP
+}
+
+// A Burst loses packets in a row: it begins at a packet with probability
+// Begin and ends with probability End.
+type Burst struct{ Begin, End float64 }
+
+// A Fate is what becomes of a packet: it leaves the link at a time, one way.
+type Fate struct {
+	At  time.Duration
+	Way Way
+	Raw []byte
+}
+
+// A Link decides what becomes of packets. It is a function of its lanes, its
+// box, its seed and the packets that went before: the same packets at the same
+// times have the same fate. It reads no clock; times count from any moment,
+// the same for all calls. A Link is not for use by many goroutines at once.
+type Link struct {
+	lanes [2]lane
+	box   *box
+	syns  map[flow]bool
+}
+
+// lane is a Lane at work.
+type lane struct {
+	Lane
+	rand    *rand.Rand
+	burst   bool
+	free    time.Duration // when the last packet will have been sent
+	last    time.Duration // when the last packet will arrive
+	network [2]netip.Addr // where made-up routers have their addresses, IPv4 and IPv6
+}
+
+// queueDefault is how many bytes wait when a Rate is given without a Queue.
+const queueDefault = 64 << 10
+
+// overtaken is how much later a packet arrives that others overtake.
+const overtaken = 3 * time.Millisecond
+
+// NewLink returns a link with what it does to packets of each way, and the box
+// in its middle.
+func NewLink(toServer, toClient Lane, b Box, seed uint64) *Link {
+	l := &Link{box: newBox(b), syns: map[flow]bool{}}
+	for way, c := range []Lane{toServer, toClient} {
+		l.lanes[way] = lane{
+			Lane: c, rand: rand.New(rand.NewPCG(seed, uint64(way))),
+			network: [2]netip.Addr{netip.AddrFrom4([4]byte{198, 18, byte(way), 0}), netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, 0, 0x18, 0, byte(way)})},
+		}
+	}
+	return l
+}
+
+// Pass returns what becomes of a packet that enters the link now. The packet
+// belongs to the link from then on.
+func (l *Link) Pass(now time.Duration, way Way, raw []byte) []Fate {
+	p, ok := parse(raw)
+	if !ok {
+		return l.lanes[way].deliver(nil, now, way, raw)
+	}
+	if p.tcp && way == ToServer && p.has(flagSYN) && !p.has(flagACK) {
+		l.syns[flow{p.src, p.dst}] = true
+	}
+	lane := &l.lanes[way]
+	if answer, expired := lane.travel(p); expired {
+		if answer == nil {
+			return nil
+		}
+		return l.lanes[way.other()].deliver(nil, now, way.other(), answer)
+	}
+	passes, made := l.box.look(now, way, p)
+	var fates []Fate
+	for _, m := range made {
+		fates = l.lanes[m.way].deliver(fates, now, m.way, m.raw)
+	}
+	if !passes || lane.drops(p) {
+		return fates
+	}
+	if p.tcp && len(p.payload) > 0 && lane.chance(lane.Corrupt) {
+		p.payload[lane.rand.IntN(len(p.payload))] ^= 1 << lane.rand.IntN(8)
+		p.mend()
+	}
+	return lane.deliver(fates, now, way, p.raw)
+}
+
+// Tick returns what the link sends by itself up to now, and when it wants to
+// be asked again; 0 is never.
+func (l *Link) Tick(now time.Duration) (fates []Fate, next time.Duration) {
+	made, next := l.box.expire(now)
+	for _, m := range made {
+		fates = l.lanes[m.way].deliver(fates, now, m.way, m.raw)
+	}
+	return fates, next
+}
+
+// Connections returns how many TCP connections were tried towards the server:
+// a SYN sent again is no new one.
+func (l *Link) Connections() int { return len(l.syns) }
+
+// travel takes the packet past the routers that the lab does not build. When
+// its TTL is used up, answer is what the router there sends back, if it does.
+func (l *lane) travel(p packet) (answer []byte, expired bool) {
+	for n := range l.Hops {
+		if p.hop() > 0 {
+			continue
+		}
+		if l.Mute || p.proto == protoICMP || p.proto == protoICMPv6 {
+			return nil, true
+		}
+		return makeTimeExceeded(l.router(p.v6, n), p), true
+	}
+	return nil, false
+}
+
+// router returns the address of the n-th router that the lab does not build.
+func (l *lane) router(v6 bool, n int) netip.Addr {
+	if v6 {
+		a := l.network[1].As16()
+		a[15] = byte(n + 1)
+		return netip.AddrFrom16(a)
+	}
+	a := l.network[0].As4()
+	a[3] = byte(n + 1)
+	return netip.AddrFrom4(a)
+}
+
+// drops says whether the packet is lost, for what it is or by chance. Chance is
+// asked for every packet, so that one setting does not shift another's luck.
+func (l *lane) drops(p packet) bool {
+	lost := l.chance(l.Loss)
+	if l.burst {
+		l.burst = !l.chance(l.Burst.End)
+	} else {
+		l.burst = l.chance(l.Burst.Begin)
+	}
+	lost = lost || l.burst || l.DropOver > 0 && len(p.raw) > l.DropOver
+	for _, d := range l.DropDSCP {
+		lost = lost || p.dscp() == d
+	}
+	return lost
+}
+
+// deliver sends a packet on its way through the queue and over the distance.
+func (l *lane) deliver(fates []Fate, now time.Duration, way Way, raw []byte) []Fate {
+	sent := now
+	if l.Rate > 0 {
+		queue := l.Queue
+		if queue == 0 {
+			queue = queueDefault
+		}
+		wait := max(0, l.free-now)
+		if wait.Seconds()*l.Rate/8 > float64(queue) {
+			return fates
+		}
+		l.free = now + wait + time.Duration(float64(len(raw))*8/l.Rate*float64(time.Second))
+		sent = l.free
+	}
+	at := sent + l.Delay
+	if l.Jitter > 0 {
+		at += time.Duration((2*l.rand.Float64() - 1) * float64(l.Jitter))
+	}
+	if l.chance(l.Reorder) {
+		return append(fates, Fate{at + overtaken, way, raw})
+	}
+	at = max(at, l.last, sent)
+	l.last = at
+	fates = append(fates, Fate{at, way, raw})
+	if l.chance(l.Duplicate) {
+		fates = append(fates, Fate{at, way, append([]byte(nil), raw...)})
+	}
+	return fates
+}
+
+// chance is true with the given probability; one that is 0 uses up no luck.
+func (l *lane) chance(p float64) bool { return p > 0 && l.rand.Float64() < p }
