@@ -1,0 +1,46 @@
+package lab
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"testing"
+
+	"sshtay/internal/testenv"
+)
+
+// TestScenarios runs every scenario against the program named by $SSHTAY, or
+// one that is built from the sources.
+func TestScenarios(t *testing.T) {
+	testenv.NeedRoot(t)
+	testenv.Need(t, "ssh", "sshd", "dropbear", "dropbearconvert", "tinysshd", "nft", "prlimit", "debootstrap")
+	if err := CanBuild(); err != nil {
+		t.Fatal(err)
+	}
+	all, err := Scenarios()
+	if err != nil {
+		t.Fatal(err)
+	}
+	program := os.Getenv("SSHTAY")
+	if program == "" {
+		program = filepath.Join(t.TempDir(), "sshtay")
+		build := exec.Command("go", "build", "-o", program, "../..")
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := build.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+	l := &Lab{Program: program, Seed: 1}
+	for _, r := range l.RunAll(t.Context(), all, 2*runtime.NumCPU(), func(Result) {}) {
+		t.Run(r.Name, func(t *testing.T) {
+			t.Logf("wanted %s, found %s: %s; check %.1f s, world %.2f s, truth %.1f s, %d connections", r.Wanted, r.Found, r.Verdict, r.Spent.Seconds, r.Spent.World, r.Spent.Truth, r.Spent.Connections)
+			for _, p := range r.Problems {
+				t.Error(p)
+			}
+			if r.Verdict != Right && len(r.Problems) == 0 {
+				t.Errorf("was %s and does not say why", r.Verdict)
+			}
+		})
+	}
+}

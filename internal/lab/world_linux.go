@@ -1,0 +1,419 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"sync"
+	"time"
+
+	"sshtay/internal/host"
+)
+
+// A Live world is one that has been built. It is private: any number can be
+// there at a time, with the same names and addresses.
+//
+//	client ── home router ══ wide-area link ══ provider's router ── server
+//	            (NAT)        (in user space)                    ├── jump host
+//	                                                            ├── balancer
+//	                                                            └── second server
+type Live struct {
+	world    World
+	lab      *Lab
+	machines map[string]*machine // by side
+	home     node
+	provider node
+	balancer node
+	pump     *pump
+	sockets  sockets
+
+	ctx  context.Context // of everything that runs in it
+	stop context.CancelFunc
+	runs sync.WaitGroup
+}
+
+// A Lab is what all worlds of a run share.
+type Lab struct {
+	Program string // our own binary, which answers to [InitArgs] and can check
+	Seed    uint64 // of chance on the wide-area links
+}
+
+// The addresses of a world. Networks that nobody has: RFC 5737, RFC 3849.
+var (
+	clientLAN  = pair{netip.MustParsePrefix("192.168.7.23/24"), netip.MustParsePrefix("2001:db8:7::23/64")}
+	homeLAN    = pair{netip.MustParsePrefix("192.168.7.1/24"), netip.MustParsePrefix("2001:db8:7::1/64")}
+	homeWAN    = pair{netip.MustParsePrefix("198.51.100.7/24"), netip.MustParsePrefix("2001:db8:64::7/64")}
+	providerIs = pair{netip.MustParsePrefix("198.51.100.1/24"), netip.MustParsePrefix("2001:db8:64::1/64")}
+	gateway    = pair{netip.MustParsePrefix("203.0.113.1/32"), netip.MustParsePrefix("2001:db8:113::1/128")}
+	addresses  = map[string]pair{
+		"server":   {netip.MustParsePrefix("203.0.113.10/32"), netip.MustParsePrefix("2001:db8:113::10/128")},
+		"second":   {netip.MustParsePrefix("203.0.113.11/32"), netip.MustParsePrefix("2001:db8:113::11/128")},
+		"jump":     {netip.MustParsePrefix("203.0.113.20/32"), netip.MustParsePrefix("2001:db8:113::20/128")},
+		"balancer": {netip.MustParsePrefix("203.0.113.30/32"), netip.MustParsePrefix("2001:db8:113::30/128")},
+	}
+	everywhere = pair{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}
+)
+
+// pair is an IPv4 and an IPv6 prefix.
+type pair [2]netip.Prefix
+
+// in returns those of the pair that the world uses.
+func (p pair) in(s Spec) (out []netip.Prefix) {
+	for i, used := range []bool{s.IPv4, s.IPv6} {
+		if used {
+			out = append(out, p[i])
+		}
+	}
+	return out
+}
+
+// hostNames are how the sides are called by those who connect to them.
+var hostNames = map[string]string{"server": "web1", "second": "web2", "jump": "jump1", "balancer": "lb1", "client": "laptop"}
+
+// Up builds a world and starts its servers. When it returns, the world is
+// ready for a login, or for whatever its fault makes of one.
+func (l *Lab) Up(ctx context.Context, w World) (live *Live, err error) {
+	live = &Live{world: w, lab: l, machines: map[string]*machine{}}
+	live.ctx, live.stop = context.WithCancel(ctx)
+	defer func() {
+		if err != nil {
+			live.Down()
+		}
+	}()
+	k, err := theKeys()
+	if err != nil {
+		return live, err
+	}
+	for _, step := range []func(*keys) error{live.startMachines, live.layNetwork, live.setUpFilters, live.furnish, live.startServers, live.startPeople} {
+		if err := step(k); err != nil {
+			return live, err
+		}
+		if ctx.Err() != nil {
+			return live, context.Cause(ctx)
+		}
+	}
+	return live, nil
+}
+
+// Down takes the world down: all processes end, the rest goes with them.
+func (l *Live) Down() {
+	l.stop()
+	l.sockets.closeAll()
+	if l.pump != nil {
+		l.pump.close()
+	}
+	var gone sync.WaitGroup
+	for _, m := range l.machines {
+		gone.Go(m.close)
+	}
+	gone.Wait()
+	for _, n := range []node{l.home, l.provider, l.balancer} {
+		if n.net != nil {
+			n.close()
+		}
+	}
+	l.runs.Wait()
+}
+
+// sides are the machines of the world, in the order of their building.
+func (l *Live) sides() []string {
+	sides := []string{"client", "server"}
+	if l.world.Jump {
+		sides = append(sides, "jump")
+	}
+	if l.world.Second {
+		sides = append(sides, "second")
+	}
+	return sides
+}
+
+func (l *Live) startMachines(*keys) error {
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	var failed error
+	for _, side := range l.sides() {
+		all.Go(func() {
+			m, err := l.startMachine(side)
+			mu.Lock()
+			defer mu.Unlock()
+			if err == nil {
+				l.machines[side] = m
+			}
+			failed = errors.Join(failed, err)
+		})
+	}
+	all.Wait()
+	return failed
+}
+
+func (l *Live) startMachine(side string) (*machine, error) {
+	tree, owner, ptys := "/", alice, 0
+	if side != "client" {
+		owner, ptys = deploy, l.world.PTYs
+		if l.world.User == "root" {
+			owner = root
+		}
+		if l.world.Server.Kind == "openssh-10" {
+			var err error
+			if tree, err = Debian13(l.ctx); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return newMachine(l.lab.Program, hostNames[side], tree, ptys, owner)
+}
+
+// newRouter makes a router: a network that forwards, with nothing running in it.
+func newRouter() (node, error) {
+	ns, err := host.NewNetwork()
+	if err != nil {
+		return node{}, err
+	}
+	return newNode(ns, true)
+}
+
+func (l *Live) layNetwork(*keys) (err error) {
+	if l.home, err = newRouter(); err != nil {
+		return err
+	}
+	if l.provider, err = newRouter(); err != nil {
+		return err
+	}
+	client := l.machines["client"].node
+	if err := connect(client, "eth0", l.home, "lan"); err != nil {
+		return err
+	}
+	if err := errors.Join(client.address("eth0", clientLAN.in(l.world.Spec)...), l.home.address("lan", homeLAN.in(l.world.Spec)...)); err != nil {
+		return err
+	}
+	if err := l.defaultRoute(client, "eth0", homeLAN); err != nil {
+		return err
+	}
+	if err := l.layWAN(); err != nil {
+		return err
+	}
+	for _, side := range l.sides()[1:] {
+		if err := l.attach(side, l.machines[side].node); err != nil {
+			return err
+		}
+	}
+	if l.world.Balancer == "" {
+		return nil
+	}
+	if l.balancer, err = newRouter(); err != nil {
+		return err
+	}
+	return l.attach("balancer", l.balancer)
+}
+
+// layWAN connects the routers by the link in user space.
+func (l *Live) layWAN() error {
+	atHome, err := openTUN(l.home.Namespaces, "wan")
+	if err != nil {
+		return err
+	}
+	atProvider, err := openTUN(l.provider.Namespaces, "wan")
+	if err != nil {
+		atHome.Close()
+		return err
+	}
+	s := l.world.Spec
+	l.pump = newPump(NewLink(s.Lanes[ToServer], s.Lanes[ToClient], s.Box, l.lab.Seed), atHome, atProvider)
+	for _, end := range []struct {
+		node
+		is pair
+	}{{l.home, homeWAN}, {l.provider, providerIs}} {
+		if err := errors.Join(end.up("wan"), end.address("wan", end.is.in(s)...)); err != nil {
+			return err
+		}
+		if s.MTU > 0 {
+			if err := end.mtu("wan", s.MTU); err != nil {
+				return err
+			}
+		}
+	}
+	if err := l.defaultRoute(l.home, "wan", providerIs); err != nil {
+		return err
+	}
+	for _, p := range clientLAN.in(s) {
+		if err := l.provider.route(p.Masked(), "wan", netip.Addr{}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// attach connects a machine to the provider's router, as clouds do: with an
+// address that is a network of its own.
+func (l *Live) attach(side string, n node) error {
+	if err := connect(n, "eth0", l.provider, side); err != nil {
+		return err
+	}
+	is := addresses[side].in(l.world.Spec)
+	if err := errors.Join(n.address("eth0", is...), l.provider.address(side, gateway.in(l.world.Spec)...)); err != nil {
+		return err
+	}
+	for _, p := range is {
+		if err := l.provider.route(p, side, netip.Addr{}); err != nil {
+			return err
+		}
+	}
+	return l.defaultRoute(n, "eth0", gateway)
+}
+
+func (l *Live) defaultRoute(n node, device string, by pair) error {
+	for i, p := range everywhere.in(l.world.Spec) {
+		if err := n.route(p, device, by.in(l.world.Spec)[i].Addr()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *Live) setUpFilters(*keys) error {
+	s := l.world.Spec
+	for i, router := range []node{l.home, l.provider} {
+		f, err := newFirewall(router, "router")
+		if err != nil {
+			return err
+		}
+		if i == 0 && s.IPv4 && s.NAT != "no" {
+			f.masquerade("wan", s.NAT == "ports-rewritten")
+		}
+		if i == 0 && s.MSS > 0 {
+			f.clampMSS(s.MSS)
+		}
+		switch s.Routers {
+		case "mute":
+			f.muteICMP()
+		case "icmp":
+			err = router.kernel("net/ipv4/icmp_ratelimit=0", "net/ipv6/icmp/ratelimit=0")
+		case "few":
+			err = router.kernel("net/ipv4/icmp_ratelimit=1000", "net/ipv6/icmp/ratelimit=1000")
+		}
+		if err := errors.Join(err, f.apply()); err != nil {
+			return err
+		}
+	}
+	if s.Limit == 0 {
+		return nil
+	}
+	f, err := newFirewall(l.machines["server"].node, "ufw")
+	if err != nil {
+		return err
+	}
+	if err := f.limit(s.Port, s.Limit, s.Every); err != nil {
+		return err
+	}
+	return f.apply()
+}
+
+// hosts is the part of /etc/hosts that all machines share.
+func (l *Live) hosts() (text string) {
+	for _, side := range []string{"balancer", "server", "second", "jump"} {
+		name := hostNames[side]
+		if side == "server" && l.world.Balancer != "" {
+			name = "web1-behind"
+		}
+		if side == "balancer" {
+			if l.world.Balancer == "" {
+				continue
+			}
+			name += " web1"
+		}
+		for _, p := range addresses[side].in(l.world.Spec) {
+			text += p.Addr().String() + " " + name + "\n"
+		}
+	}
+	return text
+}
+
+// furnish puts all files on all machines.
+func (l *Live) furnish(k *keys) error {
+	for _, side := range l.sides() {
+		m := l.machines[side]
+		if err := m.settle(l.hosts(), k); err != nil {
+			return err
+		}
+		if err := m.startSyslog(&l.sockets); err != nil {
+			return err
+		}
+		files := l.clientFiles()
+		if side != "client" {
+			files = l.serverFiles(k)
+		}
+		for _, f := range l.world.Files {
+			if f.Side == side && (f.Name[0] == '/' || f.Name[0] == '~') {
+				files = append(files, f)
+			}
+		}
+		if err := m.put(files...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// clientFiles make the client one that is set up well, after what the
+// scenario wants first.
+func (l *Live) clientFiles() []File {
+	config := string(l.world.file("client", "ssh_config")) + fmt.Sprintf(`
+Host web1 web2 jump1 lb1
+    User %s
+
+Host web1 web2 lb1
+    Port %d
+
+Host *
+    ServerAliveInterval 60
+    ServerAliveCountMax 3
+`, l.world.User, l.world.Port)
+	return []File{{Name: "~/.ssh/config", Data: []byte(config), Mode: 0o600}}
+}
+
+// startPeople lets strangers and the user do what they did before we came.
+func (l *Live) startPeople(*keys) error {
+	server := netip.AddrPortFrom(addresses["server"].in(l.world.Spec)[0].Addr(), uint16(l.world.Port))
+	for range l.world.Strangers {
+		if err := l.stranger(server); err != nil {
+			return err
+		}
+	}
+	before := l.world.file("client", "before")
+	if before == nil {
+		return nil
+	}
+	return l.machines["client"].script(l.ctx, alice, before)
+}
+
+// wait polls until ready says so, or the world ends.
+func (l *Live) wait(what string, ready func() (bool, error)) error {
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		ok, err := ready()
+		if ok || err != nil {
+			return err
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("%s is not ready after 20 s", what)
+		}
+		select {
+		case <-l.ctx.Done():
+			return context.Cause(l.ctx)
+		case <-time.After(2 * time.Millisecond):
+		}
+	}
+}
+
+// CanBuild says in a clear line what is missing on this machine, if anything.
+func CanBuild() error {
+	if os.Geteuid() != 0 {
+		return errors.New("the lab builds networks of its own and needs root: run it with sudo")
+	}
+	if _, err := os.Stat("/dev/net/tun"); err != nil {
+		return errors.New("the lab needs /dev/net/tun: load it with `modprobe tun`")
+	}
+	return nil
+}
