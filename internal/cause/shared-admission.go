@@ -21,7 +21,10 @@ type admission struct {
 	seen            bool
 	stage, reason   string
 	refusal         string
-	tries, failures int // failures before the server's banner
+	tries, failures int  // failures before the server's banner
+	loginCut        bool // the user's own ssh was cut off before the banner
+	loginOnly       bool // and nothing else was tried
+	loginTold       bool // the refusal was printed by the user's own ssh
 }
 
 func admissionOf(v *fact.View) admission {
@@ -39,6 +42,35 @@ func admissionOf(v *fact.View) admission {
 	return a
 }
 
+// withLogin counts the login by the user's own ssh as one more connection.
+func (a admission) withLogin(v *fact.View) admission {
+	stage, seen := fact.LoginStage.In(v)
+	reason, _ := fact.LoginReason.In(v)
+	said, _ := fact.LoginError.In(v)
+	early := stage == "none" || stage == "connect"
+	cut := early && (reason == "closed" || reason == "reset" || reason == "throttled")
+	switch {
+	case !seen || early && !cut:
+		return a
+	case !a.seen: // it is the only one
+		a.seen, a.loginOnly, a.tries, a.failures, a.stage, a.reason = true, true, 0, 0, "kex", ""
+		if cut {
+			a.stage, a.reason = "connect", reason
+		}
+	}
+	a.tries++
+	if cut {
+		a.failures++
+		a.loginCut = true
+	}
+	for _, words := range []string{exceededStartups, notAllowedNow} {
+		if a.refusal == "" && strings.Contains(said, words) {
+			a.refusal, a.loginTold = words, true
+		}
+	}
+	return a
+}
+
 // greeted says that the last try got the server's banner.
 func (a admission) greeted() bool { return a.stage == "banner" || a.stage == "kex" }
 
@@ -47,6 +79,10 @@ func (a admission) greeted() bool { return a.stage == "banner" || a.stage == "ke
 func (a admission) shut() bool {
 	return a.stage == "connect" && (a.reason == "closed" || a.reason == "reset" || a.reason == "throttled")
 }
+
+// cut says that a connection was made and ended by the other side before its
+// banner: the last one, one of those before it, or the login.
+func (a admission) cut() bool { return a.shut() || a.greeted() && a.failures > 0 }
 
 // sometimes says that some tries failed before the banner and some did not.
 func (a admission) sometimes() bool { return a.failures > 0 && a.failures < a.tries }
@@ -65,10 +101,16 @@ func (a admission) tally() string {
 // says is evidence for how the connections were received.
 func (a admission) says() []Evidence {
 	var e []Evidence
-	if a.refusal != "" {
+	switch {
+	case a.loginTold:
+		e = append(e, says(fact.LoginError, "the server said: %s", a.refusal))
+	case a.refusal != "":
 		e = append(e, says(fact.Refusal, "the server said: %s", a.refusal))
 	}
-	if a.failures > 0 {
+	if a.loginCut {
+		e = append(e, says(fact.LoginReason, "the user's own ssh was cut off before the banner"))
+	}
+	if a.failures > 0 && !a.loginOnly {
 		e = append(e, says(fact.HandshakeFailures, "%s ended before the server's banner", a.tally()))
 	}
 	return e

@@ -26,10 +26,8 @@ func clientHexQoS(v *fact.View) (Verdict, []remedy.Remedy, bool) {
 		return Verdict{}, nil, false
 	}
 	return Verdict{
-			Status: Confirmed, Impact: Breaks, Why: whyHexQoS,
-			Reason:   "ssh refuses its configuration for a hexadecimal IPQoS",
-			Summary:  fmt.Sprintf("ssh refuses to run: IPQoS %s is no longer understood since 9.8.", m[1]),
-			Evidence: []Evidence{says(fact.ClientConfigError, "%s", said)},
+			Status: Possible, Impact: Breaks, Evidence: []Evidence{says(fact.ClientConfigError, "%s", said)},
+			Reason: fmt.Sprintf("ssh refuses its configuration (see client-side): IPQoS %s was understood up to 9.7 and is no more", m[1]),
 		}, []remedy.Remedy{{
 			ID: "client-decimal-qos", Side: remedy.Client, Risk: remedy.Harmless, Cures: fact.ClientConfigError.Name(),
 			Summary: "write the number in decimal",
@@ -43,10 +41,11 @@ func serverHexQoS(v *fact.View) (Verdict, []remedy.Remedy, bool) {
 	source, _ := fact.SSHDConfigSource.In(v)
 	version, _ := fact.SSHDVersion.In(v)
 	program, _ := parseRelease(version)
-	verdict := Verdict{Status: Confirmed, Impact: WillBreak, Why: whyHexQoS, Reason: "sshd refuses its configuration for a hexadecimal IPQoS"}
+	verdict := Verdict{Status: Confirmed, Impact: WillBreak, Why: whyHexQoS}
 	plan := remedy.Remedy{ID: "server-decimal-qos", Side: remedy.Server, Risk: remedy.ReloadsSSHD, Summary: "write the numbers in decimal"}
 	if m := badQoS.FindStringSubmatch(said); m != nil {
-		verdict.Summary = fmt.Sprintf("sshd refuses its configuration: IPQoS %s is no longer understood since 9.8. The next start or reload ends it.", m[1])
+		verdict.Status = Possible
+		verdict.Reason = fmt.Sprintf("sshd refuses its configuration (see sshd-broken): IPQoS %s was understood up to 9.7 and is no more", m[1])
 		verdict.Evidence = []Evidence{says(fact.SSHDConfigError, "%s", said)}
 		plan.Cures = fact.SSHDConfigError.Name()
 		plan.Steps = []remedy.Step{advise("in the file and line that sshd -t names write %s instead of %s", decimal(m[1]), m[1]), reloadSSHD()}
@@ -59,9 +58,6 @@ func serverHexQoS(v *fact.View) (Verdict, []remedy.Remedy, bool) {
 		plan.Steps = setSSHD("IPQoS", decimal(value))
 	} else {
 		return Verdict{}, nil, false
-	}
-	if running, seen := fact.SSHDRunning.In(v); seen && !running {
-		verdict.Impact = Breaks
 	}
 	return verdict, []remedy.Remedy{plan}, true
 }

@@ -52,10 +52,10 @@ func reloadSSHD() remedy.Step {
 	}
 }
 
-// upper begins a sentence with text.
+// upper begins a sentence with text; names of programs stay as they are.
 func upper(text string) string {
-	if text == "" {
-		return ""
+	if text == "" || strings.HasPrefix(text, "ssh") || strings.HasPrefix(text, "systemd") {
+		return text
 	}
 	return strings.ToUpper(text[:1]) + text[1:]
 }

@@ -24,7 +24,7 @@ var _ = register(Cause{
 	Needs: []fact.Any{
 		fact.HandshakeStage, fact.HandshakeReason, fact.Refusal, fact.HandshakeTries, fact.HandshakeFailures, fact.HandshakeBanner, fact.SSHDVersion,
 		fact.BannedBy, fact.HostsDeny, fact.LogRefusedOurs, fact.LogPenaltiesOurs, fact.LogPenaltySample, fact.LogClientLines,
-		fact.FirewallLimits, fact.RefuseConnection, fact.PerSourcePenalties, fact.ServerClientAddress, fact.LoginStage,
+		fact.FirewallLimits, fact.RefuseConnection, fact.PerSourcePenalties, fact.ServerClientAddress, fact.LoginStage, fact.LoginReason, fact.LoginError,
 		fact.MaxStartups, fact.Unauthenticated, fact.PerSourceMaxStartups, fact.SSHDActivation, fact.LogStartupDrops, fact.LogStartupsOurs, fact.LogStartupSample,
 	},
 	Judge: func(v *fact.View) Verdict { return refuserOf(v).verdict },
@@ -39,7 +39,7 @@ type refuser struct {
 
 // refuserOf asks those who could refuse us, the most certain to know first.
 func refuserOf(v *fact.View) refuser {
-	a := admissionOf(v)
+	a := admissionOf(v).withLogin(v)
 	for _, ask := range []func(*fact.View, admission) (refuser, bool){banned, wrapped, forbidden, penalised, bySource, told, walled, fromOutside} {
 		if r, found := ask(v, a); found {
 			if r.verdict.Status >= Likely {
@@ -70,7 +70,11 @@ func banned(v *fact.View, a admission) (refuser, bool) {
 		Why:      "A ban drops or rejects every new connection of the address until it ends; connections that were open before it usually live on.",
 		Evidence: []Evidence{says(fact.BannedBy, "%s", by)},
 	}
-	if a.greeted() && a.failures == 0 {
+	works := a.greeted() && a.failures == 0
+	switch {
+	case works && strings.Contains(by, "fail2ban") && !strings.Contains(by, "ssh"):
+		return refuser{"ban", Verdict{Status: Possible, Impact: Risk, Evidence: verdict.Evidence, Reason: "the server has banned this address for another service (" + by + "), and lets it in by SSH"}}, true
+	case works:
 		verdict.Status = Likely
 		verdict.Reason = "the server's list of bans holds this address, though it let our connection in before the list was read; one more connection would settle it"
 	}
@@ -102,9 +106,12 @@ func wrapped(v *fact.View, a admission) (refuser, bool) {
 	case n > 0:
 		verdict.Status, verdict.Impact = Possible, Risk
 		verdict.Reason = fmt.Sprintf("TCP wrappers refused this address %s within the last day; it is let in now", times(n))
-	case denied && !a.seen:
+	case denied:
 		verdict.Status = Possible
-		verdict.Reason = "a line of hosts.deny refuses this address; whether this sshd reads that file is not known"
+		verdict.Reason = "a line of hosts.deny seems to refuse this address"
+		if a.greeted() {
+			verdict.Reason += ", yet it was let in"
+		}
 	default:
 		return refuser{}, false
 	}
@@ -163,8 +170,8 @@ func penalised(v *fact.View, a admission) (refuser, bool) {
 		return refuser{}, false
 	}
 	verdict := Verdict{
-		Status: Confirmed, Impact: harm(a), Reason: "sshd's log says that it refused this address for a penalty",
-		Summary:  fmt.Sprintf("sshd refused this address for a penalty at least %s within the last day.", times(n)),
+		Status: Confirmed, Impact: harm(a), Reason: "sshd's log tells of a penalty for this address",
+		Summary:  fmt.Sprintf("sshd gave this address a penalty, or refused it for one, at least %s within the last day.", times(n)),
 		Why:      "Since 9.8 sshd counts what addresses do wrong. Once the sum exceeds 15 s it closes every connection of the address, without its banner, until the time is over, at most 10 minutes by default.",
 		Evidence: []Evidence{says(fact.LogPenaltiesOurs, "at least %s", count(n, "line"))},
 	}
@@ -231,7 +238,7 @@ func walled(v *fact.View, a admission) (refuser, bool) {
 		return refuser{}, false
 	}
 	some := strings.Join(rules[:min(3, len(rules))], "; ")
-	verdict := Verdict{Status: Possible, Impact: Risk, Reason: fmt.Sprintf("the server's firewall limits new connections (%s); a burst of ours would be refused", some)}
+	verdict := Verdict{Status: Possible, Impact: Risk, Reason: fmt.Sprintf("the server's firewall limits or refuses some connections (%s), and let ours in", some)}
 	for _, r := range rules {
 		verdict.Evidence = append(verdict.Evidence, says(fact.FirewallLimits, "%s", r))
 	}

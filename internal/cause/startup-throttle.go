@@ -26,7 +26,7 @@ var _ = register(Cause{
 		fact.HandshakeStage, fact.HandshakeReason, fact.Refusal, fact.HandshakeTries, fact.HandshakeFailures, fact.HandshakeBanner, fact.SSHDVersion,
 		fact.MaxStartups, fact.Unauthenticated, fact.PerSourceMaxStartups, fact.LoginGraceTime,
 		fact.LogStartupDrops, fact.LogStartupsOurs, fact.LogStartupSample, fact.LogPenaltiesOurs,
-		fact.SSHDActivation, fact.SSHDUnitState, fact.SocketConnections, fact.SocketConnectionsMax,
+		fact.LoginStage, fact.LoginReason, fact.LoginError, fact.SSHDActivation, fact.SSHDUnitState, fact.SocketConnections, fact.SocketConnectionsMax,
 	},
 	Judge: judgeStartupThrottle,
 	Fix:   fixStartupThrottle,
@@ -39,8 +39,8 @@ const whyStartups = "A connection holds one of sshd's slots from its first packe
 const fewStartups = 3
 
 func judgeStartupThrottle(v *fact.View) Verdict {
-	a, s := admissionOf(v), slotsOf(v)
-	if verdict, found := judgeSocket(v, a); found {
+	a, s := admissionOf(v).withLogin(v), slotsOf(v)
+	if verdict, found := judgeSocket(v, a, s); found {
 		return verdict
 	}
 	verdict := Verdict{Impact: WillBreak, Why: whyStartups, Evidence: append(a.says(), s.says(v)...)}
@@ -80,7 +80,7 @@ func judgeStartupThrottle(v *fact.View) Verdict {
 // weighStartups judges what is no finding, or one about the setting alone.
 func weighStartups(v *fact.View, a admission, s slots) Verdict {
 	banner, _ := fact.HandshakeBanner.In(v)
-	silent := a.shut() || a.sometimes()
+	silent := a.cut()
 	verdict := Verdict{Status: Possible, Impact: WillBreak, Evidence: append(a.says(), s.says(v)...)}
 	if silent {
 		verdict.Impact = Breaks
@@ -92,7 +92,7 @@ func weighStartups(v *fact.View, a admission, s slots) Verdict {
 		verdict.Status, verdict.Impact, verdict.Why = Likely, Breaks, whyStartups
 		verdict.Reason = "Dropbear closes without a word while an address has 5 unauthenticated connections, or all have 30; one try alone would settle it"
 		verdict.Summary = fmt.Sprintf("Dropbear closed %s before its banner; it holds at most 5 unauthenticated connections of an address and 30 in all.", a.tally())
-	case a.sometimes() && s.release != (release{}) && !s.release.since(8, 2):
+	case silent && a.sometimes() && s.release != (release{}) && !s.release.since(8, 2):
 		verdict.Status, verdict.Why = Likely, whyStartups
 		verdict.Reason = fmt.Sprintf("%s drops by chance and without a word; the server's log at LogLevel VERBOSE would settle it", s.release)
 		verdict.Summary = fmt.Sprintf("%s ended before the banner and the others were served, as happens when MaxStartups is reached.", upper(a.tally()))
@@ -100,6 +100,9 @@ func weighStartups(v *fact.View, a admission, s slots) Verdict {
 		return Verdict{Status: RuledOut, Reason: "connections ended before the banner, but sshd's log tells of none that it dropped for MaxStartups"}
 	case silent:
 		verdict.Reason = "connections ended before the banner without a word" + silentEnd(s.release)
+	case s.oneEach && s.drops > 0:
+		verdict.Impact = Risk
+		verdict.Reason = fmt.Sprintf("systemd dropped connections at the limits of the socket unit at least %s within the last day, none of them known to be ours", times(s.drops))
 	case s.oneEach:
 		return Verdict{Status: RuledOut, Reason: "each connection has an sshd of its own, so there is no MaxStartups" + socketRoom(v)}
 	case s.known && s.limit.begin < fewStartups:
@@ -161,7 +164,7 @@ func freeSlots(v *fact.View, a admission, s slots) Verdict {
 }
 
 // judgeSocket judges systemd's socket units, which have limits of their own.
-func judgeSocket(v *fact.View, a admission) (Verdict, bool) {
+func judgeSocket(v *fact.View, a admission, s slots) (Verdict, bool) {
 	state, _ := fact.SSHDUnitState.In(v)
 	held, counted := fact.SocketConnections.In(v)
 	limit, known := fact.SocketConnectionsMax.In(v)
@@ -177,6 +180,12 @@ func judgeSocket(v *fact.View, a admission) (Verdict, bool) {
 		verdict.Summary = fmt.Sprintf("The SSH socket unit holds %d connections and MaxConnections is %d: systemd closes every new one.", held, limit)
 		verdict.Why = "With Accept=yes systemd itself counts the connections, logged in or not, and closes new ones without a word while MaxConnections are open."
 		verdict.Evidence = []Evidence{says(fact.SocketConnections, "%d connections are open", held), says(fact.SocketConnectionsMax, "MaxConnections is %d", limit)}
+	case s.oneEach && s.naming > 0:
+		verdict.Impact = WillBreak
+		verdict.Reason = "systemd's log says that it dropped connections of this address"
+		verdict.Summary = fmt.Sprintf("systemd dropped connections of this address at the limits of the SSH socket unit at least %s within the last day.", times(s.naming))
+		verdict.Why = "With Accept=yes systemd itself counts the connections, logged in or not, and closes new ones without a word while MaxConnections, or MaxConnectionsPerSource of one address, are open."
+		verdict.Evidence = s.says(v)
 	default:
 		return Verdict{}, false
 	}
@@ -197,7 +206,7 @@ const longGrace = 60 * time.Second
 
 func fixStartupThrottle(v *fact.View) []remedy.Remedy {
 	s := slotsOf(v)
-	if socket, found := judgeSocket(v, admission{}); found || s.oneEach {
+	if socket, found := judgeSocket(v, admission{}, s); found || s.oneEach {
 		return fixSocket(v, found && socket.Evidence[0].Fact == fact.SSHDUnitState.Name())
 	}
 	var plans []remedy.Remedy

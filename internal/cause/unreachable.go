@@ -23,7 +23,7 @@ var _ = register(Cause{
 	},
 	Needs: []fact.Any{
 		fact.HandshakeVia, fact.HandshakeStage, fact.HandshakeReason, fact.HandshakeDetail, fact.HandshakeAddresses, fact.HandshakeFrozen, fact.FirstBytes,
-		fact.ProxyStderr, fact.ProxyExit, fact.ConnectTimeout, fact.ControlMaster, fact.LoginStage,
+		fact.ProxyStderr, fact.ProxyExit, fact.ConnectTimeout, fact.LoginStage,
 	},
 	Judge: func(v *fact.View) Verdict { verdict, _ := reach(v); return verdict },
 	Fix:   func(v *fact.View) []remedy.Remedy { _, plans := reach(v); return plans },
@@ -67,9 +67,6 @@ func reach(v *fact.View) (Verdict, []remedy.Remedy) {
 	if through {
 		verdict.Status, verdict.Impact = Likely, WillBreak
 		verdict.Reason += "; yet the user's own ssh got through, so it fails only at times"
-		if master, _ := fact.ControlMaster.In(v); master == "alive" {
-			verdict.Reason = u.who + "; the user's own ssh got through by its shared connection, which was made before"
-		}
 	}
 	return verdict, []remedy.Remedy{u.mend}
 }
@@ -131,6 +128,9 @@ func mute(v *fact.View, through bool) (Verdict, []remedy.Remedy) {
 	detail, _ := fact.HandshakeDetail.In(v)
 	frozen, _ := fact.HandshakeFrozen.In(v)
 	first, _ := fact.FirstBytes.In(v)
+	if first != "" {
+		return Verdict{Status: RuledOut, Reason: "the connection was made and something came: see not-ssh"}, nil
+	}
 	verdict := Verdict{
 		Status: Likely, Impact: Breaks,
 		Reason:   "the connection was made and nobody greeted; whether sshd hangs or something plays the server, its console would settle",
@@ -140,10 +140,6 @@ func mute(v *fact.View, through bool) (Verdict, []remedy.Remedy) {
 	}
 	if frozen {
 		verdict.Evidence = append(verdict.Evidence, says(fact.HandshakeFrozen, "the connection stayed open and silent"))
-	}
-	if first != "" {
-		verdict.Summary = "The port accepts connections and sends something, but never a whole SSH identification."
-		verdict.Evidence = append(verdict.Evidence, says(fact.FirstBytes, "%s", first))
 	}
 	return verdict, []remedy.Remedy{byHand("wake-server", remedy.Server, fact.HandshakeReason, "see on the server's console why sshd does not answer",
 		"systemctl status ssh ; ps -eo pid,stat,wchan:20,args | grep sshd (D or T: stuck or stopped) ; free -m ; dmesg | tail; behind a load balancer see that it has a healthy server")}

@@ -25,7 +25,7 @@ var _ = register(Cause{
 	Needs: []fact.Any{
 		fact.HandshakeStage, fact.HandshakeReason, fact.HandshakeBanner, fact.NoCommon, fact.LoginStage, fact.LoginError,
 		fact.ClientKex, fact.ServerKex, fact.ClientHostKey, fact.ServerHostKey, fact.ClientCiphers, fact.ServerCiphers, fact.ClientMACs, fact.ServerMACs,
-		fact.ClientSSHVersion, fact.SSHDVersion, fact.ClientConfigError, fact.SSHDConfigError, fact.SSHDConfigSource, fact.SSHDRunning, fact.ServerIPQoS,
+		fact.ClientSSHVersion, fact.SSHDVersion, fact.ClientConfigError, fact.SSHDConfigError, fact.SSHDConfigSource, fact.ServerIPQoS,
 		fact.PerSourceNetBlockSize, fact.PerSourcePenalties, fact.PerSourceMaxStartups, fact.ServerClientAddress, fact.HandshakeAddresses,
 		fact.MaxStartups, fact.LogNegotiation,
 	},
