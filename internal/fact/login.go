@@ -53,6 +53,7 @@ var (
 	LoginMethod      = define[string]("login.method", "", "by which method was the user authenticated?")
 	LoginTime        = define[time.Duration]("login.time", "s", "how long did it take from starting ssh to the session?")
 	LoginAuthTime    = define[time.Duration]("login.auth_time", "s", "how long did the authentication take?")
+	LoginCutAfter    = define[time.Duration]("login.cut_after", "s", "how long after the connection was made did the other side end it, when that was during the authentication?")
 	SessionKind      = define[string]("session.kind", "", "what ran in the session: shell, forced-command, sftp-only, no-shell or none?")
 	SessionNoise     = define[string]("session.noise", "", "what did the login print on standard output before our command's first line? made visible, at most 1 KiB")
 	SessionShellTime = define[time.Duration]("session.shell_time", "s", "how long did the session take to run our command's first line?")

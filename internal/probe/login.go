@@ -24,7 +24,7 @@ var Login = Probe{
 
 var loginYields = append([]fact.Any{
 	fact.LoginStage, fact.LoginReason, fact.LoginError, fact.LoginExit, fact.LoginMethods, fact.LoginMethod,
-	fact.LoginTime, fact.LoginAuthTime, fact.SessionKind, fact.SessionNoise, fact.SessionShellTime, fact.SessionEnd,
+	fact.LoginTime, fact.LoginAuthTime, fact.LoginCutAfter, fact.SessionKind, fact.SessionNoise, fact.SessionShellTime, fact.SessionEnd,
 }, serverFacts...)
 
 // limits bound a login. Each time runs from the end of the one before.
@@ -148,6 +148,9 @@ func (w *watch) report(facts *fact.Set, exit int, cause error) {
 	put(fact.SessionShellTime, w.at[sshlog.Session], w.begun)
 
 	reason := w.reason(exit, cause)
+	if t.Stage() == sshlog.Kex && (reason == "closed" || reason == "reset") {
+		put(fact.LoginCutAfter, w.at[sshlog.Connect], time.Now())
+	}
 	if reason != "" {
 		fact.LoginReason.Put(facts, reason, source)
 	}

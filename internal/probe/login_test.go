@@ -160,6 +160,19 @@ func TestLoginsThatFail(t *testing.T) {
 	}
 }
 
+// TestLoginIsCutOff: where the server ends a login that takes too long, how
+// long it was allowed is a fact.
+func TestLoginIsCutOff(t *testing.T) {
+	s := newServer(t, "LoginGraceTime 2\nAuthorizedKeysCommand "+testenv.Need(t, "sleep")[0]+" 30\nAuthorizedKeysCommandUser root\n")
+	facts := loggedIn(t, s.target("root", "stranger", "known"), patient)
+	want(t, facts, fact.LoginStage, "kex")
+	want(t, facts, fact.LoginReason, "closed")
+	if cut, ok := fact.LoginCutAfter.Get(facts); !ok || cut < 1900*time.Millisecond {
+		t.Errorf("cut off after %v, %v; LoginGraceTime is 2 s", cut, ok)
+	}
+	absent(t, facts, fact.LoginAuthTime, "")
+}
+
 // TestLoginNeedsTheUser: where a password would do and nobody can be asked,
 // that is said, and not that access was denied.
 func TestLoginNeedsTheUser(t *testing.T) {
