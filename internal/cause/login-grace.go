@@ -22,7 +22,7 @@ var _ = register(Cause{
 		Fixed: "LoginGraceTime 120 on the server; take away what makes the login slow: UseDNS no, a dead name server in resolv.conf, GSSAPIAuthentication no where there is no Kerberos.",
 	},
 	Needs: []fact.Any{
-		fact.LoginGraceTime, fact.LoginAuthTime, fact.BannerTime, fact.KexTime, fact.LoginTime, fact.LoginStage, fact.LoginReason,
+		fact.LoginGraceTime, fact.LoginAuthTime, fact.BannerTime, fact.KexTime, fact.LoginTime, fact.LoginStage, fact.LoginCutAfter,
 		fact.LogGraceOurs, fact.UseDNS, fact.SSHDPackage, fact.ServerVia,
 	},
 	Judge: judgeLoginGrace,
@@ -57,11 +57,8 @@ func loginOf(v *fact.View) login {
 	l.naming, _ = fact.LogGraceOurs.In(v)
 	l.silent = logsNoGrace(v)
 	stage, _ := fact.LoginStage.In(v)
-	reason, _ := fact.LoginReason.In(v)
 	total, totalSeen := fact.LoginTime.In(v)
-	l.cut = totalSeen && stage == "kex" && (reason == "closed" || reason == "reset")
-	if l.cut {
-		l.failedWith = total
+	if l.failedWith, l.cut = fact.LoginCutAfter.In(v); l.cut {
 		return l
 	}
 	if l.took, l.timed = fact.LoginAuthTime.In(v); l.timed {
@@ -158,8 +155,8 @@ func graceUnseen(v *fact.View, l login) Verdict {
 	switch {
 	case l.naming > 0:
 		return Verdict{Status: Possible, Impact: WillBreak, Evidence: l.says(), Reason: fmt.Sprintf("the log says %s that a login from this address ran out of time; LoginGraceTime was not seen: %s", times(l.naming), v.Why(fact.LoginGraceTime))}
-	case l.cut && l.failedWith >= usualGrace-time.Second && l.failedWith <= usualGrace+graceScatter:
-		return Verdict{Status: Possible, Impact: Breaks, Evidence: l.says(), Reason: fmt.Sprintf("the server closed in the middle of the login after %s, the default of LoginGraceTime; sshd -T or the server's log would settle it", span(l.failedWith))}
+	case l.cut && l.failedWith >= slowLogin:
+		return Verdict{Status: Possible, Impact: Breaks, Evidence: l.says(), Reason: fmt.Sprintf("the server closed in the middle of the login after %s, as it does when LoginGraceTime is over (120 s by default); sshd -T or the server's log would settle it", span(l.failedWith))}
 	}
 	return unknown(v, fact.LoginGraceTime)
 }
@@ -189,7 +186,7 @@ func (l login) says() []Evidence {
 		e = append(e, says(fact.LoginAuthTime, "the login took %s", span(l.took)))
 	}
 	if l.cut {
-		e = append(e, says(fact.LoginTime, "the login was cut off after %s", span(l.failedWith)))
+		e = append(e, says(fact.LoginCutAfter, "the login was cut off after %s", span(l.failedWith)))
 	}
 	if l.naming > 0 {
 		e = append(e, says(fact.LogGraceOurs, "%s of the log", count(l.naming, "line")))
