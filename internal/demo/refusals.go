@@ -67,7 +67,7 @@ var drip = Fault{
 	What: "A tarpit, or a machine too loaded to speak: letters arrive, but never a whole SSH identification. " +
 		"Plain ssh goes on reading, for ever unless ConnectTimeout is set.",
 	Command: hello,
-	Expect:  "unreachable",
+	Expect:  "not-ssh",
 	Freezes: starving,
 	meet:    func(*server) meeting { return dripping },
 }
