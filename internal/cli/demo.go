@@ -99,13 +99,14 @@ type guide struct {
 	*shell
 	width int
 	color bool
-	ssh   bool // there is an ssh program
+	ssh   bool          // there is an ssh program
+	limit time.Duration // for each diagnosis
 	check func(context.Context, checkOptions) (report.Report, error)
 }
 
 func (sh *shell) guide() *guide {
 	_, err := host.Find("ssh")
-	return &guide{sh, width(sh.out), isTerminal(sh.out) && !noColor(), err == nil, runCheck}
+	return &guide{sh, width(sh.out), isTerminal(sh.out) && !noColor(), err == nil, 20 * time.Second, runCheck}
 }
 
 // visit shows faults one after the other, and says in the end how many of them
@@ -137,7 +138,7 @@ func (g *guide) visit(ctx context.Context, faults []demo.Fault) error {
 		return exitError{exitFindings, "the diagnosis is not what the demo expects: " + strings.Join(wrong, "; "), "sshtay demo " + name + " --hold"}
 	}
 	if len(faults) > 1 {
-		g.paragraph(fmt.Sprintf("All %d were found. More of them: sshtay demo --list. Your own: sshtay check HOST.", len(faults)))
+		g.paragraph("That was the tour. More faults: sshtay demo --list. Your own host: sshtay check HOST.")
 	}
 	return nil
 }
@@ -162,7 +163,7 @@ func (g *guide) show(ctx context.Context, f demo.Fault) (wrong string, err error
 	line := &progress{out: g.err, on: isTerminal(g.err)}
 	r, err := g.check(ctx, checkOptions{
 		target:         target.Target{Given: demo.Alias, ConfigFile: config},
-		maxConnections: 5, timeout: 20 * time.Second, progress: line.say,
+		maxConnections: 5, timeout: g.limit, progress: line.say,
 	})
 	line.say("")
 	if err != nil {
@@ -175,6 +176,9 @@ func (g *guide) show(ctx context.Context, f demo.Fault) (wrong string, err error
 		return "", err
 	}
 	fmt.Fprintln(g.out)
+	if f.Doubt != "" && len(r.Findings) == 0 {
+		g.paragraph(f.Doubt)
+	}
 	return g.differs(f, r), nil
 }
 
@@ -191,10 +195,14 @@ func (g *guide) differs(f demo.Fault, r report.Report) string {
 		return "nothing is broken, and its verdict is " + string(r.Verdict)
 	case f.Expect == "" || f.Expect == first:
 		return ""
-	case !g.ssh && slices.ContainsFunc(r.Causes, func(c report.Judged) bool { return c.Cause == f.Expect && c.Status == "possible" }):
-		return "" // more cannot be known without a login
+	case (f.Doubt != "" || !g.ssh) && len(r.Findings) == 0 && isPossible(r, f.Expect):
+		return "" // without a login, too, more cannot be known
 	}
 	return fmt.Sprintf("want %s first, and it found %s", f.Expect, first)
+}
+
+func isPossible(r report.Report, cause string) bool {
+	return slices.ContainsFunc(r.Causes, func(c report.Judged) bool { return c.Cause == cause && c.Status == "possible" })
 }
 
 // plainSSH runs the user's own ssh in the fault and shows what it says.

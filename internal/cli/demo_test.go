@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"io"
 	"os"
 	"os/exec"
 	"regexp"
@@ -12,6 +13,7 @@ import (
 
 	"sshtay/internal/demo"
 	"sshtay/internal/report"
+	"sshtay/internal/target"
 	"sshtay/internal/testenv"
 )
 
@@ -72,6 +74,8 @@ func TestDemoDiffers(t *testing.T) {
 		"healthy, no login":      {"healthy", true, report.Report{Verdict: report.Unknown}, true},
 		"healthy, but a finding": {"healthy", false, report.Report{Verdict: report.AtRisk, Findings: findings("keepalive")}, false},
 		"possible, no login":     {"no-keepalive", true, report.Report{Causes: []report.Judged{{Cause: "keepalive", Status: "possible"}}}, true},
+		"possible, with doubt":   {"reset", false, report.Report{Causes: []report.Judged{{Cause: "sshd-broken", Status: "possible"}}}, true},
+		"doubt, but a finding":   {"reset", false, report.Report{Findings: findings("auth"), Causes: []report.Judged{{Cause: "sshd-broken", Status: "possible"}}}, false},
 		"possible, with a login": {"no-keepalive", false, report.Report{Causes: []report.Judged{{Cause: "keepalive", Status: "possible"}}}, false},
 	} {
 		f, _ := demo.Lookup(c.fault)
@@ -117,6 +121,76 @@ func exitCode(err error) int {
 		return exit.code
 	}
 	return 0
+}
+
+// Each fault is diagnosed for what it is by the code of check, on real
+// connections and with the system's own ssh.
+func TestDemoIsDiagnosed(t *testing.T) {
+	testenv.Need(t, "ssh")
+	for _, f := range demo.All() {
+		t.Run(f.Name, func(t *testing.T) {
+			t.Parallel()
+			diagnosed(t, f)
+		})
+	}
+}
+
+// Without an ssh program the handshake alone has to do.
+func TestDemoWithoutSSH(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	for _, name := range []string{"healthy", "reset", "throttle", "http", "no-kex", "no-keepalive", "penalty", "tls"} {
+		f, _ := demo.Lookup(name)
+		t.Run(name, func(t *testing.T) { diagnosed(t, f) })
+	}
+}
+
+func diagnosed(t *testing.T, f demo.Fault) {
+	var out bytes.Buffer
+	g := (&shell{strings.NewReader(""), &out, io.Discard}).guide()
+	if f.Freezes > 0 { // nobody watches here
+		f.Freezes, g.limit = f.Freezes/10, 4*time.Second
+	}
+	if err := g.visit(t.Context(), []demo.Fault{f}); err != nil {
+		t.Errorf("%v\n%s", err, out.String())
+	}
+}
+
+// The imaginary server's answers to the check's login are all understood, and
+// none is left out.
+func TestDemoAnswersTheCollector(t *testing.T) {
+	testenv.Need(t, "ssh")
+	for name, alive := range map[string]string{"healthy": "60", "no-keepalive": "0"} {
+		f, _ := demo.Lookup(name)
+		_, dir, leave, err := enter(t.Context(), f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer leave()
+		r, err := runCheck(t.Context(), checkOptions{
+			target:         target.Target{Given: demo.Alias, ConfigFile: dir.Path(demo.ConfigFile)},
+			maxConnections: 5, timeout: 20 * time.Second,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for fact, want := range map[string]string{
+			"session.kind":                 `"shell"`,
+			"server.os":                    `"Debian GNU/Linux 12 (bookworm), imagined by sshtay demo"`,
+			"server.sshd_config":           `"sshd -T"`,
+			"server.client_alive_interval": alive,
+			"server.tcp_keepalive_time":    "7200",
+			"server.sshd_activation":       `"daemon"`,
+		} {
+			if got := string(r.Facts[fact].Value); got != want {
+				t.Errorf("%s: %s = %s, want %s", name, fact, got, want)
+			}
+		}
+		for _, m := range r.Missing {
+			if strings.HasPrefix(m.Fact, "server.") || strings.HasPrefix(m.Fact, "log.") {
+				t.Errorf("%s: %s is missing: %s", name, m.Fact, m.Reason)
+			}
+		}
+	}
 }
 
 // heldOutput lets a test wait for what a verb prints.

@@ -14,6 +14,9 @@ type Fault struct {
 	// Expect is the id of the cause that a diagnosis must put first; empty for
 	// the fault in which nothing is broken.
 	Expect string
+	// Doubt says why a diagnosis from outside may not go further than to call
+	// that cause possible; empty when it must find it.
+	Doubt string
 	// Command is what to run there with plain ssh to meet the fault; see the
 	// usage that the server prints for other commands.
 	Command string
@@ -73,6 +76,7 @@ var reset = Fault{
 	What: "The server is good, but something between lets the greetings through and answers the client's KEXINIT, the list of algorithms, with a TCP reset. " +
 		"Plain ssh says that the other side reset the connection; it names neither the stage nor who did it.",
 	Expect:  "sshd-broken",
+	Doubt:   "From outside this looks the same as a crash of sshd's own process. The diagnosis says at which stage it happens and what it is not, and accuses nobody: the server's log has to settle it.",
 	Command: hello,
 	Prints:  `(?i)connection reset`,
 	meet: func(s *server) meeting {

@@ -103,6 +103,9 @@ func TestFaultsAreWhole(t *testing.T) {
 		if broken := f.Expect != ""; broken != (f.Freezes > 0 != (f.Prints != "")) {
 			t.Errorf("%s must either freeze or print something, unless it is healthy", f.Name)
 		}
+		if f.Doubt != "" && f.Expect == "" {
+			t.Errorf("%s doubts a cause that it does not expect", f.Name)
+		}
 		if strings.ContainsAny(f.Title, "\n.") {
 			t.Errorf("%s: the title %q is not one line without a full stop", f.Name, f.Title)
 		}
