@@ -24,7 +24,7 @@ var _ = register(Cause{
 	},
 	Needs: []fact.Any{
 		fact.ClientConfigError, fact.ControlMaster, fact.ControlPath, fact.ProxyCommand, fact.ProxyStderr, fact.ProxyExit, fact.ConnectTimeout, fact.ConnectTime, fact.BannerTime,
-		fact.HandshakeStage, fact.HandshakeReason, fact.HandshakeVia, fact.HandshakeBanner, fact.PreBanner, fact.LooksLike, fact.FirstBytes, fact.Refusal, fact.LoginReason, fact.LoginError,
+		fact.HandshakeStage, fact.HandshakeReason, fact.HandshakeDetail, fact.HandshakeVia, fact.HandshakeBanner, fact.PreBanner, fact.LooksLike, fact.FirstBytes, fact.Refusal, fact.HandshakeReceived, fact.LoginReason, fact.LoginError,
 	},
 	Judge: judgeClientSide,
 	Fix:   fixClientSide,
@@ -52,7 +52,7 @@ type clientSide struct {
 	greeting
 	configError, master, path string
 	byLogin                   bool // the login met the configuration's error
-	command, stderr           string
+	command, stderr, detail   string
 	exit                      int
 	exited                    bool
 	loginReason, loginError   string
@@ -65,6 +65,7 @@ func clientSideOf(v *fact.View) clientSide {
 	c.path, _ = fact.ControlPath.In(v)
 	c.command, _ = fact.ProxyCommand.In(v)
 	c.stderr, _ = fact.ProxyStderr.In(v)
+	c.detail, _ = fact.HandshakeDetail.In(v)
 	c.exit, c.exited = fact.ProxyExit.In(v)
 	c.loginReason, _ = fact.LoginReason.In(v)
 	c.loginError, _ = fact.LoginError.In(v)
@@ -91,11 +92,11 @@ func (c clientSide) fault() (clientFault, Status) {
 		return badConfig, Confirmed
 	case c.master == "mute":
 		return muteMaster, Confirmed
-	case strings.Contains(c.loginError, "did not pass back a connection"):
+	case strings.Contains(c.loginError+c.detail, "did not pass back a connection"):
 		return wrongFdpass, Confirmed
-	case c.loginReason == "local-error":
+	case c.loginReason == "local-error" && !strings.Contains(c.loginError, "OpenSSL version mismatch"): // see version
 		return sshCannotRun, Likely
-	case !proxied || c.stage == "banner" || c.stage == "kex":
+	case !proxied || c.greeted():
 		return noClientFault, RuledOut
 	case c.exited && (c.exit == 126 || c.exit == 127):
 		return proxyCannotRun, Confirmed
@@ -105,7 +106,7 @@ func (c clientSide) fault() (clientFault, Status) {
 		return elsewhereFailed, Possible
 	case c.unnamed() && c.via == "proxy-command":
 		return proxyPrints, Likely
-	case failed && c.via != "proxy-jump" && (c.stderr != "" || c.exit != 0):
+	case failed && c.via != "proxy-jump" && (c.stderr != "" || c.exit != 0 || c.detail != ""):
 		return proxyFails, Likely
 	case failed, c.reason == "closed", c.reason == "reset", c.reason == "timed-out":
 		return elsewhereFailed, Possible
@@ -133,6 +134,8 @@ func judgeClientSide(v *fact.View) Verdict {
 		}
 	case c.loginReason == "ssh-missing":
 		return Verdict{Status: Possible, Impact: Breaks, Reason: "there is no ssh program on this machine; the program you use has a configuration of its own"}
+	case c.loginReason == "local-error":
+		return Verdict{Status: Possible, Impact: Breaks, Reason: "ssh itself does not run here, see version: " + firstLine(c.loginError)}
 	case !c.seen:
 		return unknown(v, fact.HandshakeStage)
 	case len(lines) > 0 && c.via == "proxy-command":
@@ -212,6 +215,9 @@ func (c clientSide) verdict(fault clientFault, status Status) Verdict {
 		v.Summary = "ProxyUseFdpass is on, and the ProxyCommand does not hand over a connection: " + c.command
 		v.Why = "With ProxyUseFdpass the command has to pass an open socket to ssh and end. This one carries the bytes itself, as most commands do."
 		v.Evidence = []Evidence{says(fact.LoginError, "%s", firstLine(c.loginError))}
+		if c.loginError == "" {
+			v.Evidence = []Evidence{says(fact.HandshakeDetail, "%s", firstLine(c.detail))}
+		}
 	default:
 		return c.proxyVerdict(fault, v)
 	}
@@ -247,11 +253,16 @@ func (c clientSide) proxyVerdict(fault clientFault, v Verdict) Verdict {
 		if c.exited {
 			v.Summary = fmt.Sprintf("The ProxyCommand ends with status %d before it has connected.", c.exit)
 		}
-		if c.stderr != "" {
+		switch {
+		case c.stderr != "":
 			v.Summary += " It says: " + firstLine(c.stderr)
+		case !c.exited && c.detail != "":
+			v.Reason = "the command could not be used at all"
+			v.Summary = "The ProxyCommand cannot be used: " + firstLine(c.detail)
+			v.Evidence = append(v.Evidence, says(fact.HandshakeDetail, "%s", firstLine(c.detail)))
 		}
 		if len(v.Evidence) == 0 {
-			v.Evidence = []Evidence{says(fact.LoginReason, "ssh saw its proxy end")}
+			v.Evidence = []Evidence{says(fact.HandshakeReason, "the connection ended with: %s", c.reason)}
 		}
 	}
 	return v

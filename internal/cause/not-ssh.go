@@ -19,7 +19,7 @@ var _ = register(Cause{
 			"ssh then reports an invalid format, or that the connection was closed.",
 		Fixed: "Use the host and the port that sshd listens on; let the reverse proxy or load balancer pass the bytes on as they are; log in to the captive portal.",
 	},
-	Needs: []fact.Any{fact.HandshakeStage, fact.HandshakeReason, fact.HandshakeVia, fact.HandshakeBanner, fact.LooksLike, fact.FirstBytes, fact.Refusal},
+	Needs: []fact.Any{fact.HandshakeStage, fact.HandshakeReason, fact.HandshakeVia, fact.HandshakeBanner, fact.LooksLike, fact.FirstBytes, fact.Refusal, fact.HandshakeReceived},
 	Judge: judgeNotSSH,
 	Fix:   fixNotSSH,
 })
@@ -37,6 +37,7 @@ type greeting struct {
 	stage, reason, via string
 	looks, first       string // handshake.looks_like and its bytes, made visible
 	banner, refusal    string
+	received           int // bytes
 	seen               bool
 }
 
@@ -49,8 +50,19 @@ func greetingOf(v *fact.View) greeting {
 	g.first, _ = fact.FirstBytes.In(v)
 	g.banner, _ = fact.HandshakeBanner.In(v)
 	g.refusal, _ = fact.Refusal.In(v)
+	g.received, _ = fact.HandshakeReceived.In(v)
 	return g
 }
+
+// greeted says that an SSH server identified itself.
+func (g greeting) greeted() bool { return g.stage == "banner" || g.stage == "kex" }
+
+// foreign says that bytes came that are no SSH identification, whichever
+// stage that is: a proxy's connection is none to the server until it greets.
+func (g greeting) foreign() bool { return g.unnamed() || protocols[g.looks] != "" }
+
+// half says that the beginning of an SSH identification came.
+func (g greeting) half() bool { return g.looks == "ssh" || g.looks == "" && g.received > 0 }
 
 // unnamed says that what came is text or bytes of no protocol that is known.
 func (g greeting) unnamed() bool { return g.looks == "text" || g.looks == "binary" }
@@ -61,22 +73,22 @@ func judgeNotSSH(v *fact.View) Verdict {
 	switch {
 	case !g.seen:
 		return unknown(v, fact.HandshakeStage)
-	case g.stage == "banner" || g.stage == "kex":
+	case g.greeted():
 		return Verdict{Status: RuledOut, Reason: "an SSH server answers: " + firstLine(g.banner)}
-	case g.stage != "connect":
-		return Verdict{Status: Unknown, Reason: fmt.Sprintf("no connection was made (%s), so nothing could answer", g.reason)}
 	case g.refusal != "" || g.reason == "throttled":
 		return Verdict{Status: RuledOut, Reason: "sshd answered, in its own words: " + firstLine(g.refusal)}
 	case g.reason == "version-mismatch":
 		return Verdict{Status: RuledOut, Reason: "an SSH server of another major version answers"}
 	case isOwn:
 		return Verdict{Status: RuledOut, Reason: "what came is an error of sshd's own, see sshd-broken: " + ownWords}
-	case g.looks == "ssh":
+	case g.half():
 		return Verdict{Status: RuledOut, Reason: "what came begins as an SSH identification does"}
 	case g.unnamed() && g.via == "proxy-command":
 		return Verdict{Status: Possible, Impact: Breaks, Reason: "what came through the ProxyCommand is not SSH; the command may have printed it itself, see client-side"}
-	case g.unnamed() || protocols[g.looks] != "":
+	case g.foreign():
 		return foundNotSSH(g)
+	case g.stage != "connect":
+		return Verdict{Status: Unknown, Reason: fmt.Sprintf("no connection was made (%s), so nothing could answer", g.reason)}
 	case g.reason == "timed-out":
 		return Verdict{Status: Possible, Impact: Breaks, Reason: "the connection was made and not a byte came: some other service that waits for its client would do that, and so would a stuck sshd"}
 	}

@@ -202,10 +202,12 @@ func (s session) judgeUnopened() Verdict {
 		found.Evidence = append(found.Evidence, says(fact.LogPAM, "%s", lastLine(s.pam)))
 	case s.reason == "session-refused" && strings.Contains(s.said, "request failed"):
 		return Verdict{Status: Possible, Impact: Risk, Reason: "the server opens sessions and runs no commands in them, as network devices do; a session at a terminal may well work: " + firstLine(s.said)}
+	case s.reason == "session-refused" && strings.Contains(s.said, "open failed: connect failed: open failed"):
+		return Verdict{Status: Possible, Impact: Breaks, Reason: "the server opened no session, in the words that it has for MaxSessions: see max-sessions"}
 	case s.reason == "session-refused":
 		found.Reason = "the server itself refused to open a session"
 		found.Summary = "The server lets you in and opens no session: " + firstLine(s.said)
-		found.Why = "sshd refuses sessions with MaxSessions 0 and where its rules leave only forwarding; other servers do so when they are full."
+		found.Why = "The server's rules leave this account no session, or only forwarding; some servers do so when they are full."
 	case s.cutShort():
 		found.Status = Likely
 		found.Reason = "the connection ended at the moment at which sshd becomes the user; its log would settle why"
