@@ -213,9 +213,12 @@ func (g *guide) plainSSH(ctx context.Context, f demo.Fault, config string) {
 	if limit == 0 {
 		limit = 10 * time.Second
 	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	watched, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	r, err := host.Local{}.Run(ctx, host.Command{Argv: argv, Limit: 8 << 10})
+	r, err := host.Local{}.Run(watched, host.Command{Argv: argv, Limit: 8 << 10})
+	if ctx.Err() != nil {
+		return // the visitor has left
+	}
 	said := strings.TrimSpace(string(r.Stdout) + string(r.Stderr))
 	if said != "" {
 		fmt.Fprintln(g.out, visible.Text(said, 4096))
@@ -284,7 +287,7 @@ func (g *guide) heading(text string) {
 	if g.color {
 		text = "\x1b[1m" + text + "\x1b[0m"
 	}
-	fmt.Fprintf(g.out, "%s\n\n", text)
+	fmt.Fprintf(g.out, "== %s\n\n", text)
 }
 
 // paragraph fills lines up to the width.
