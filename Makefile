@@ -54,9 +54,13 @@ vuln: $(GOVULNCHECK)
 		echo "make vuln: the vulnerability data could not be fetched; NOTHING WAS CHECKED"; \
 	else exit $$code; fi
 
-bench: build
-	$(GO) test -run '^$$' -bench . -benchtime 200ms ./internal/...
-	SSHTAY=$(CURDIR)/sshtay ./bench/run
+# As root: the checks and the commands of today run in the same worlds.
+bench: deps build
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get install -y -qq --no-install-recommends mtr-tiny fping iputils-tracepath ssh-audit time >/dev/null; fi
+	SSHTAY=$(CURDIR)/sshtay $(GO) test -run '^$$' -bench 'Start|Check|Link' -benchtime 5x ./internal/lab
+	SSHTAY=$(CURDIR)/sshtay $(GO) test -run '^$$' -bench 'ByHand' -benchtime 1x -timeout 20m ./internal/lab
+	$(GO) test -run '^$$' -bench . -benchtime 200ms $$($(GO) list ./internal/... | grep -v internal/lab)
 
 fuzz:
 	@for pkg in $$($(GO) list ./internal/...); do \

@@ -1,0 +1,111 @@
+//go:build linux
+
+package lab
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"sshtay/internal/testenv"
+)
+
+// rtts are the round trip times of the figures.
+var rtts = []time.Duration{0, 50 * time.Millisecond, 200 * time.Millisecond}
+
+// atEach runs f in a healthy world at each round trip time. The program is
+// the one that SSHTAY names: as it is built for users.
+func atEach(b *testing.B, f func(b *testing.B, live *Live, rtt time.Duration)) {
+	w := ordinary(b)
+	program := os.Getenv("SSHTAY")
+	if program == "" {
+		b.Fatal("SSHTAY must name the program to measure: use `make bench`")
+	}
+	for _, rtt := range rtts {
+		b.Run(fmt.Sprintf("rtt=%dms", rtt.Milliseconds()), func(b *testing.B) {
+			w := w
+			w.Lanes[ToServer].Delay, w.Lanes[ToClient].Delay = rtt/2, rtt-rtt/2
+			live, err := (&Lab{Program: program, Seed: 1}).Up(b.Context(), w)
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer live.Down()
+			f(b, live, rtt)
+		})
+	}
+}
+
+// BenchmarkCheck is a whole check of a healthy host, login included. Beside
+// the time it gives the bound that the design sets (1.5 s + 14 round trips)
+// and the most memory that was in use.
+func BenchmarkCheck(b *testing.B) {
+	atEach(b, func(b *testing.B, live *Live, rtt time.Duration) {
+		var most float64
+		for b.Loop() {
+			r, err := live.shell("/usr/bin/time -f %M sshtay check web1", time.Minute)
+			if err != nil || r.Exit > 1 {
+				b.Fatalf("%v: %s %s", err, r.Stdout, r.Stderr)
+			}
+			lines := strings.Fields(string(r.Stderr))
+			kib, err := strconv.ParseFloat(lines[len(lines)-1], 64)
+			if err != nil {
+				b.Fatal(err)
+			}
+			most = max(most, kib/1024)
+		}
+		b.ReportMetric(b.Elapsed().Seconds()/float64(b.N), "s/check")
+		b.ReportMetric((1500*time.Millisecond + 14*rtt).Seconds(), "s/bound")
+		b.ReportMetric(most, "MiB")
+	})
+}
+
+// byHand is what one types today to learn less.
+var byHand = []struct{ name, line string }{
+	{"ssh-G", "ssh -G web1"},
+	{"mtr", "mtr -n -r -c 10 203.0.113.10"},
+	{"fping", "fping -c 10 203.0.113.10"},
+	{"tracepath", "tracepath -n 203.0.113.10"},
+	{"ssh-audit", "ssh-audit 203.0.113.10"},
+	{"login", "ssh web1 true"},
+}
+
+// BenchmarkByHand runs these one after the other.
+func BenchmarkByHand(b *testing.B) {
+	testenv.Need(b, "mtr", "fping", "tracepath", "ssh-audit")
+	atEach(b, func(b *testing.B, live *Live, _ time.Duration) {
+		took := map[string]time.Duration{}
+		for b.Loop() {
+			for _, c := range byHand {
+				r, err := live.shell(c.line, 2*time.Minute)
+				if err != nil {
+					b.Fatalf("%s: %v: %s %s", c.line, err, r.Stdout, r.Stderr)
+				}
+				took[c.name] += r.Took
+			}
+		}
+		for _, c := range byHand {
+			b.ReportMetric(took[c.name].Seconds()/float64(b.N), "s/"+c.name)
+		}
+		b.ReportMetric(b.Elapsed().Seconds()/float64(b.N), "s/all")
+	})
+}
+
+// BenchmarkStart is the time from starting the program to its end when there
+// is nothing to do, and the size of its file.
+func BenchmarkStart(b *testing.B) {
+	program := os.Getenv("SSHTAY")
+	file, err := os.Stat(program)
+	if err != nil {
+		b.Fatalf("SSHTAY must name the program to measure: %v", err)
+	}
+	for b.Loop() {
+		if err := exec.Command(program, "--version").Run(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(file.Size())/(1<<20), "MiB/file")
+}
