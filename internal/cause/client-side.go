@@ -2,11 +2,11 @@ package cause
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 
 	"sshtay/internal/fact"
+	"sshtay/internal/pattern"
 	"sshtay/internal/remedy"
 )
 
@@ -77,11 +77,11 @@ func clientSideOf(v *fact.View) clientSide {
 
 // networkWords are what a ProxyCommand prints when it could do its work and
 // the network or the host behind it could not.
-var networkWords = regexp.MustCompile(`(?i)connection refused|timed out|no route to host|unreachable|could not resolve|name or service not known|` +
+var networkWords = pattern.New(`(?i)connection refused|timed out|no route to host|unreachable|could not resolve|name or service not known|` +
 	`connection reset|administratively prohibited|permission denied|host key verification failed|authentication fail`)
 
 // glued is an identification that does not begin its line.
-var glued = regexp.MustCompile(`[^\n]SSH-[12]\.\d`)
+var glued = pattern.New(`[^\n]SSH-[12]\.\d`)
 
 // fault names what is wrong, and how sure that is.
 func (c clientSide) fault() (clientFault, Status) {
@@ -305,8 +305,8 @@ func fixClientSide(v *fact.View) []remedy.Remedy {
 }
 
 var (
-	badOption = regexp.MustCompile(`Bad configuration option: ([A-Za-z0-9_]+)`)
-	badOwner  = regexp.MustCompile(`^Bad owner or permissions on ([^;\n]+)`)
+	badOption = pattern.New(`Bad configuration option: ([A-Za-z0-9_]+)`)
+	badOwner  = pattern.New(`^Bad owner or permissions on ([^;\n]+)`)
 )
 
 // mendConfig is what to do about a line that ssh refuses.

@@ -2,11 +2,11 @@ package cause
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"time"
 
 	"sshtay/internal/fact"
+	"sshtay/internal/pattern"
 	"sshtay/internal/remedy"
 )
 
@@ -71,7 +71,7 @@ func loginOf(v *fact.View) login {
 	return l
 }
 
-var debian12 = regexp.MustCompile(`deb12u(\d{1,4})`)
+var debian12 = pattern.New(`deb12u(\d{1,4})`)
 
 // logsNoGrace says that this package's sshd ends silently.
 func logsNoGrace(v *fact.View) bool {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sshtay/internal/fact"
+	"sshtay/internal/pattern"
 	"sshtay/internal/remedy"
 )
 
@@ -243,7 +244,7 @@ func fits(pattern, text string) bool {
 	return ok && err == nil
 }
 
-var sshTimePart = regexp.MustCompile(`^(\d+)([smhdwSMHDW]?)`)
+var sshTimePart = pattern.New(`^(\d+)([smhdwSMHDW]?)`)
 
 // sshTime reads a time as OpenSSH writes it: 300, 5m, 1h30m. Longer ones than
 // an int of seconds holds are none to OpenSSH either.
@@ -264,7 +265,7 @@ func sshTime(text string) (time.Duration, bool) {
 	return time.Duration(seconds) * time.Second, text != ""
 }
 
-var stopIdle = regexp.MustCompile(`StopIdleSessionSec=(\S+)`)
+var stopIdle = pattern.New(`StopIdleSessionSec=(\S+)`)
 
 func logindIdle(v *fact.View) (policy, bool) {
 	text, _ := fact.LogindIdle.In(v)
@@ -288,7 +289,7 @@ func logindIdle(v *fact.View) (policy, bool) {
 
 // backported is the package of RHEL 8 and its kin: from its 13th release on
 // the 8.0 in it means by a count of 0 what 8.2 does.
-var backported = regexp.MustCompile(`8\.0p1-(\d{1,4})\.el8`)
+var backported = pattern.New(`8\.0p1-(\d{1,4})\.el8`)
 
 // countZero is ClientAliveCountMax 0, which before 8.2 ended clients at their
 // first silence.

@@ -2,11 +2,11 @@ package cause
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 
 	"sshtay/internal/fact"
+	"sshtay/internal/pattern"
 	"sshtay/internal/remedy"
 )
 
@@ -66,7 +66,7 @@ func (s session) cutShort() bool {
 
 // pamWords are what PAM modules tell a user whom they turn away. ssh prints
 // them before the connection is closed.
-var pamWords = regexp.MustCompile(`(?i)account has expired|password has expired|required to change your password|not permitted to log ?in|too many logins|access denied by|account is (locked|disabled)`)
+var pamWords = pattern.New(`(?i)account has expired|password has expired|required to change your password|not permitted to log ?in|too many logins|access denied by|account is (locked|disabled)`)
 
 // turnedAway says that sshd or PAM ended the session with words of their own.
 func (s session) turnedAway() bool {
@@ -244,7 +244,7 @@ func lastLine(lines []string) string { return firstLine(lines[len(lines)-1]) }
 // inOneLine joins text of several lines.
 func inOneLine(text string) string { return firstLine(strings.Join(strings.Fields(text), " ")) }
 
-var chrootPath = regexp.MustCompile(`chroot directory (?:component )?"(/[^"]*)"`)
+var chrootPath = pattern.New(`chroot directory (?:component )?"(/[^"]*)"`)
 
 func fixSessionRefused(v *fact.View) []remedy.Remedy {
 	s := sessionOf(v)

@@ -2,11 +2,11 @@ package cause
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"sshtay/internal/fact"
+	"sshtay/internal/pattern"
 )
 
 // What sshd says in plain text before it closes a connection that it will not
@@ -224,7 +224,7 @@ func (s slots) says(v *fact.View) []Evidence {
 	return e
 }
 
-var dropNumber = regexp.MustCompile(`drop connection #(\d{1,6}) `)
+var dropNumber = pattern.New(`drop connection #(\d{1,6}) `)
 
 // bySource says that PerSourceMaxStartups is set, and that MaxStartups was not
 // reached when a connection was dropped: the log says how many there were, and

@@ -1,11 +1,11 @@
 package cause
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
 	"sshtay/internal/fact"
+	"sshtay/internal/pattern"
 )
 
 // A purpose is something for which the two sides need an algorithm in common.
@@ -125,7 +125,7 @@ func signal(name string) bool {
 	return strings.HasPrefix(name, "ext-info-") || strings.HasPrefix(name, "kex-strict-")
 }
 
-var unmatchedText = regexp.MustCompile(`no matching ([A-Za-z ]{1,40}) found\. Their offer: (\S{1,1000})`)
+var unmatchedText = pattern.New(`no matching ([A-Za-z ]{1,40}) found\. Their offer: (\S{1,1000})`)
 
 // unmatched finds the purpose in what ssh prints when it cannot negotiate.
 func (p purpose) unmatched(printed string) (offer []string, found bool) {

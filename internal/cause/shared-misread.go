@@ -3,11 +3,11 @@ package cause
 import (
 	"fmt"
 	"net/netip"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"sshtay/internal/fact"
+	"sshtay/internal/pattern"
 	"sshtay/internal/remedy"
 )
 
@@ -15,7 +15,7 @@ import (
 // setting and the release; a release alone proves nothing.
 var misread = []func(*fact.View) (Verdict, []remedy.Remedy, bool){clientHexQoS, serverHexQoS, oneIPv6Source, shortStartups}
 
-var badQoS = regexp.MustCompile(`Bad IPQoS value: (0x[0-9A-Fa-f]{1,2})\b`)
+var badQoS = pattern.New(`Bad IPQoS value: (0x[0-9A-Fa-f]{1,2})\b`)
 
 const whyHexQoS = "Up to 9.7 IPQoS could be written as a hexadecimal number; since 9.8 such a line is an error, and the program does not start with it."
 
@@ -62,11 +62,11 @@ func serverHexQoS(v *fact.View) (Verdict, []remedy.Remedy, bool) {
 	return verdict, []remedy.Remedy{plan}, true
 }
 
-var hexNumber = regexp.MustCompile(`0x[0-9A-Fa-f]{1,2}\b`)
+var hexNumber = pattern.New(`0x[0-9A-Fa-f]{1,2}\b`)
 
 // decimal writes the hexadecimal numbers of a value in decimal.
 func decimal(value string) string {
-	return hexNumber.ReplaceAllStringFunc(value, func(h string) string {
+	return hexNumber.Regexp().ReplaceAllStringFunc(value, func(h string) string {
 		n, _ := strconv.ParseUint(h[2:], 16, 8)
 		return strconv.FormatUint(n, 10)
 	})

@@ -2,10 +2,10 @@ package cause
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	"sshtay/internal/fact"
+	"sshtay/internal/pattern"
 	"sshtay/internal/remedy"
 )
 
@@ -13,18 +13,18 @@ import (
 // through, and who is then out of reach for whom. $1 and $2 are taken from the
 // line.
 var proxyWords = []struct {
-	line          *regexp.Regexp
+	line          *pattern.Pattern
 	summary, mend string
 }{
-	{regexp.MustCompile(`ssh: Could not resolve hostname (\S{1,255}?): (.{1,200})`), "The name of the jump host %[1]s has no address: %[2]s.",
+	{pattern.New(`ssh: Could not resolve hostname (\S{1,255}?): (.{1,200})`), "The name of the jump host %[1]s has no address: %[2]s.",
 		"ssh -G JUMPHOST | grep ^hostname shows the name that ssh asks for; mend HostName or the resolver for the jump host"},
-	{regexp.MustCompile(`ssh: connect to host (\S{1,255}) port \d{1,5}: (.{1,200})`), "The jump host %[1]s cannot be reached from here: %[2]s.",
+	{pattern.New(`ssh: connect to host (\S{1,255}) port \d{1,5}: (.{1,200})`), "The jump host %[1]s cannot be reached from here: %[2]s.",
 		"check the jump host itself first: sshtay check JUMPHOST"},
-	{regexp.MustCompile(`channel (\d{1,9}): open failed: connect failed: (.{1,200})`), "The jump host was reached, but it cannot reach the server: %[2]s.",
+	{pattern.New(`channel (\d{1,9}): open failed: connect failed: (.{1,200})`), "The jump host was reached, but it cannot reach the server: %[2]s.",
 		"log in to the jump host and check the server from there; the name and the port are those that the jump host has to know"},
-	{regexp.MustCompile(`channel (\d{1,9}): open failed: administratively prohibited: (.{1,200})`), "The jump host was reached, but it does not forward connections: %[2]s.",
+	{pattern.New(`channel (\d{1,9}): open failed: administratively prohibited: (.{1,200})`), "The jump host was reached, but it does not forward connections: %[2]s.",
 		"on the jump host let sshd forward for this user: AllowTcpForwarding yes (or local), and no PermitOpen or DisableForwarding that forbids this server"},
-	{regexp.MustCompile(`(?i)\b(nc|ncat|netcat|socat)\b.{0,200}?(connection refused|connection timed out|no route to host|network is unreachable|not known)`), "The proxy command (%[1]s) cannot reach the server: %[2]s.",
+	{pattern.New(`(?i)\b(nc|ncat|netcat|socat)\b.{0,200}?(connection refused|connection timed out|no route to host|network is unreachable|not known)`), "The proxy command (%[1]s) cannot reach the server: %[2]s.",
 		"run the command of ProxyCommand by itself (ssh -G HOST | grep ^proxycommand shows it)"},
 }
 

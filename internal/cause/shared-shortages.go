@@ -2,10 +2,10 @@ package cause
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	"sshtay/internal/fact"
+	"sshtay/internal/pattern"
 	"sshtay/internal/remedy"
 )
 
@@ -104,9 +104,9 @@ func memoryShort(v *fact.View, slow []Evidence) (shortage, bool) {
 }
 
 var (
-	victim      = regexp.MustCompile(`[Kk]ill(?:ed)? process \d+ \(([^)]{1,40})\)`)
-	unitKilled  = regexp.MustCompile(`\bsshd?(?:@\S*)?\.service: (?:A process of this unit has been killed by the OOM killer|Failed with result 'oom-kill')`)
-	sliceKilled = regexp.MustCompile(`Killed (/user\.slice/\S*) due to memory`)
+	victim      = pattern.New(`[Kk]ill(?:ed)? process \d+ \(([^)]{1,40})\)`)
+	unitKilled  = pattern.New(`\bsshd?(?:@\S*)?\.service: (?:A process of this unit has been killed by the OOM killer|Failed with result 'oom-kill')`)
+	sliceKilled = pattern.New(`Killed (/user\.slice/\S*) due to memory`)
 )
 
 // manyKills within a day are a server that is too small for what it does.
@@ -173,7 +173,7 @@ func forkFailed(v *fact.View, _ []Evidence) (shortage, bool) {
 	return s, true
 }
 
-var shortWords = regexp.MustCompile(`(?i)[^\n]{0,60}(resource temporarily unavailable|cannot allocate memory|no more processes|no space left on device|too many open files|read-only file system|can't fork)`)
+var shortWords = pattern.New(`(?i)[^\n]{0,60}(resource temporarily unavailable|cannot allocate memory|no more processes|no space left on device|too many open files|read-only file system|can't fork)`)
 
 // itself: what the session's own programs said.
 func itself(v *fact.View, _ []Evidence) (shortage, bool) {

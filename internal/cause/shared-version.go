@@ -2,16 +2,16 @@ package cause
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 
 	"sshtay/internal/fact"
+	"sshtay/internal/pattern"
 )
 
 // A release of OpenSSH. The zero release is none that is known.
 type release struct{ major, minor int }
 
-var releaseText = regexp.MustCompile(`OpenSSH_(?:for_Windows_)?(\d{1,3})\.(\d{1,3})`)
+var releaseText = pattern.New(`OpenSSH_(?:for_Windows_)?(\d{1,3})\.(\d{1,3})`)
 
 // parseRelease finds the release in a banner or in what ssh -V prints. Patch
 // levels and package revisions are left out: most banners hide them.

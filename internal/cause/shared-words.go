@@ -1,13 +1,14 @@
 package cause
 
 import (
-	"regexp"
 	"strings"
+
+	"sshtay/internal/pattern"
 )
 
 // ownWords are what sshd prints when it cannot serve at all. They reach the
 // client where its standard error is the connection, as under inetd.
-var ownWords = regexp.MustCompile(`no hostkeys available|Could not load host key|Unable to load host key|Missing privilege separation directory|` +
+var ownWords = pattern.New(`no hostkeys available|Could not load host key|Unable to load host key|Missing privilege separation directory|` +
 	`Privilege separation user \S+ does not exist|OpenSSL version mismatch|error while loading shared libraries|` +
 	`terminating, \d+ bad configuration options|Bad configuration option|sshd(-session|-auth)?: (not found|No such file)`)
 

@@ -2,10 +2,10 @@ package cause
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	"sshtay/internal/fact"
+	"sshtay/internal/pattern"
 	"sshtay/internal/remedy"
 )
 
@@ -89,11 +89,11 @@ func daemonOf(v *fact.View) daemon {
 
 // endedFromOutside are processes that somebody ended: the kernel for lack of
 // memory, or an administrator.
-var endedFromOutside = regexp.MustCompile(`(killed|terminated) by signal (1|2|9|13|15)\b`)
+var endedFromOutside = pattern.New(`(killed|terminated) by signal (1|2|9|13|15)\b`)
 
 // harmless are lines of sshd -t that do not stop sshd, and lines about its
 // keys and directory, which have facts of their own.
-var harmless = regexp.MustCompile(`Deprecated option|Unsupported option|[Nn]o hostkeys available|Missing privilege separation directory|load host key`)
+var harmless = pattern.New(`Deprecated option|Unsupported option|[Nn]o hostkeys available|Missing privilege separation directory|load host key`)
 
 // culprit is the part of what sshd -t printed that says what is wrong with the
 // configuration.

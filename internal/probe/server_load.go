@@ -3,12 +3,12 @@ package probe
 import (
 	"encoding/hex"
 	"net/netip"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"sshtay/internal/fact"
+	"sshtay/internal/pattern"
 )
 
 const noSockets = "the server has no ss and no readable /proc/net/tcp"
@@ -145,7 +145,7 @@ func (r *reading) overflows() {
 
 // startups is how the listener's title shows unauthenticated connections since
 // 8.2.
-var startups = regexp.MustCompile(`\[listener\] (\d+) of \d+-\d+ startups`)
+var startups = pattern.New(`\[listener\] (\d+) of \d+-\d+ startups`)
 
 // unauthenticated counts connections that have not logged in: as the listener
 // says itself, else by the processes that wait for it; and the sessions of the

@@ -3,11 +3,11 @@ package probe
 import (
 	"net/netip"
 	"path"
-	"regexp"
 	"strings"
 	"time"
 
 	"sshtay/internal/fact"
+	"sshtay/internal/pattern"
 	"sshtay/internal/visible"
 )
 
@@ -18,7 +18,7 @@ func (r *reading) session() {
 }
 
 // tmoutLine is a line of grep: FILE:LINE:TEXT.
-var tmoutLine = regexp.MustCompile(`^([^:]+:\d+):(.*[^A-Za-z_$])?TMOUT=["']?(\d+)`)
+var tmoutLine = pattern.New(`^([^:]+:\d+):(.*[^A-Za-z_$])?TMOUT=["']?(\d+)`)
 
 // tmout reads TMOUT where the user's shell knows it: from the environment, or
 // from the files that shells read when they start, of which the last counts.
@@ -173,10 +173,10 @@ func wraps(pattern string, client netip.Addr) bool {
 
 // counting is how a firewall rule limits new connections, in the words of nft,
 // iptables and ufw.
-var counting = regexp.MustCompile(`\b(limit rate|limit --limit|recent|hashlimit|connlimit|ct count|meter|quota|ufw-user-limit)\b|(add|update) @\S+`)
+var counting = pattern.New(`\b(limit rate|limit --limit|recent|hashlimit|connlimit|ct count|meter|quota|ufw-user-limit)\b|(add|update) @\S+`)
 
 // logging is a rule that limits only how much is written to a log.
-var logging = regexp.MustCompile(`-j (LOG|NFLOG)\b|\blog (prefix|level|group)\b`)
+var logging = pattern.New(`-j (LOG|NFLOG)\b|\blog (prefix|level|group)\b`)
 
 // firewall keeps the rules about the SSH port that count new connections. One
 // that refuses addresses it names is the business of bans.
@@ -217,7 +217,7 @@ func (r *reading) bans() {
 }
 
 // banning are firewall rules and sets that keep addresses away.
-var banning = regexp.MustCompile(`f2b|fail2ban|sshguard|crowdsec|block|ban|deny|attack|\b(drop|reject|DROP|REJECT)\b`)
+var banning = pattern.New(`f2b|fail2ban|sshguard|crowdsec|block|ban|deny|attack|\b(drop|reject|DROP|REJECT)\b`)
 
 // holds says whether the text names the address as a word of its own.
 func holds(text string, a netip.Addr) bool {

@@ -1,11 +1,11 @@
 package probe
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 
 	"sshtay/internal/fact"
+	"sshtay/internal/pattern"
 	"sshtay/internal/visible"
 )
 
@@ -20,7 +20,7 @@ func (r *reading) program() {
 	r.keys()
 }
 
-var versionWord = regexp.MustCompile(`OpenSSH_[^\s,]+|[Dd]ropbear v?\d[^\s,]*|TinySSH[^\s,]*`)
+var versionWord = pattern.New(`OpenSSH_[^\s,]+|[Dd]ropbear v?\d[^\s,]*|TinySSH[^\s,]*`)
 
 // version reads sshd -V, which versions before 9.2 do not know: they print
 // their version with the usage.

@@ -1,10 +1,11 @@
 package sshlog
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
+
+	"sshtay/internal/pattern"
 )
 
 // A Line is one line of a system log, taken apart.
@@ -18,13 +19,13 @@ type Line struct {
 
 // head is what loggers put before a message: priority, time, host, and with
 // busybox facility and level. None of it is chosen by a client.
-var head = regexp.MustCompile(`^(?:<\d{1,3}>)?` +
+var head = pattern.New(`^(?:<\d{1,3}>)?` +
 	`(?:(?P<time>[A-Z][a-z]{2} [ 0-3]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?) )?` +
 	`(?:[^\s:\[]+ )?(?:[a-z0-9]+\.[a-z]+ )?` +
 	`(?P<ident>[A-Za-z0-9_./@-]+)(?:\[(?P<pid>\d+)\])?: (?P<text>.*)$`)
 
 // uptime is how the kernel's ring buffer begins a line.
-var uptime = regexp.MustCompile(`^\[ *(\d{1,9}\.\d+)\] ?`)
+var uptime = pattern.New(`^\[ *(\d{1,9}\.\d+)\] ?`)
 
 // ParseLine takes a line of a log apart: journald's short formats, the files
 // of syslog daemons, busybox's log, the kernel's ring buffer. A time without a

@@ -1,6 +1,6 @@
 package sshlog
 
-import "regexp"
+import "sshtay/internal/pattern"
 
 // A kind is what a line of a server's log tells.
 type kind int
@@ -29,7 +29,7 @@ const (
 // holds the address, and where it names the user, "user" does.
 type rule struct {
 	kind  kind
-	match *regexp.Regexp
+	match *pattern.Pattern
 }
 
 // id is how OpenSSH names a connection since 7.5: the user may be chosen to
@@ -134,7 +134,7 @@ type wording struct {
 func rules(table []wording) []rule {
 	var all []rule
 	for _, w := range table {
-		all = append(all, rule{w.kind, regexp.MustCompile(w.text)})
+		all = append(all, rule{w.kind, pattern.New(w.text)})
 	}
 	return all
 }

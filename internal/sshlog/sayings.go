@@ -1,11 +1,11 @@
 package sshlog
 
-import "regexp"
+import "sshtay/internal/pattern"
 
 // A saying is a line of ssh about a failure, and the word for it. An empty
 // reason keeps the line and decides nothing.
 type saying struct {
-	match  *regexp.Regexp
+	match  *pattern.Pattern
 	reason string
 }
 
@@ -90,7 +90,7 @@ var sayings = compile([][2]string{
 func compile(table [][2]string) []saying {
 	var all []saying
 	for _, row := range table {
-		all = append(all, saying{regexp.MustCompile(row[0]), row[1]})
+		all = append(all, saying{pattern.New(row[0]), row[1]})
 	}
 	return all
 }

@@ -2,9 +2,10 @@ package sshlog
 
 import (
 	"net/netip"
-	"regexp"
 	"strings"
 	"time"
+
+	"sshtay/internal/pattern"
 )
 
 // A Server counts what a server's log tells, about one client and about sshd.
@@ -65,7 +66,7 @@ func (s *Server) Add(raw string) {
 		if s.names(l.Text) {
 			s.ClientLines.add(raw, maxClientLines)
 		}
-		s.match(raw, level.ReplaceAllString(l.Text, ""), sshdRules)
+		s.match(raw, level.Regexp().ReplaceAllString(l.Text, ""), sshdRules)
 	case "kernel":
 		s.match(raw, l.Text, kernelRules)
 	case "systemd", "systemd-oomd":
@@ -74,7 +75,7 @@ func (s *Server) Add(raw string) {
 }
 
 // level is what OpenSSH puts before messages that are no information.
-var level = regexp.MustCompile(`^(?:error|fatal): `)
+var level = pattern.New(`^(?:error|fatal): `)
 
 // names says whether the text holds the client's address as a word.
 func (s *Server) names(text string) bool {
@@ -101,7 +102,7 @@ func (s *Server) match(raw, text string, rules []rule) {
 			continue
 		}
 		group := func(name string) string {
-			if i := r.match.SubexpIndex(name); i >= 0 {
+			if i := r.match.Regexp().SubexpIndex(name); i >= 0 {
 				return m[i]
 			}
 			return ""

@@ -1,9 +1,10 @@
 package sshlog
 
 import (
-	"regexp"
 	"slices"
 	"strings"
+
+	"sshtay/internal/pattern"
 )
 
 // The stages of a run of ssh, in order. Each is named when it is completed.
@@ -122,8 +123,8 @@ func (t *Trace) debug(line string) {
 // preBanner is a line that came before the identification; throttled is what
 // sshd prints in place of its own when it refuses.
 var (
-	preBanner = regexp.MustCompile(`^(kex_exchange_identification: banner line \d+: |ssh_exchange_identification: )`)
-	throttled = regexp.MustCompile(`^(kex|ssh)_exchange_identification: (banner line \d+: )?(Exceeded MaxStartups|Not allowed at this time)`)
+	preBanner = pattern.New(`^(kex_exchange_identification: banner line \d+: |ssh_exchange_identification: )`)
+	throttled = pattern.New(`^(kex|ssh)_exchange_identification: (banner line \d+: )?(Exceeded MaxStartups|Not allowed at this time)`)
 )
 
 // authenticated reads `Authenticated to HOST ([ADDR]:PORT) using "METHOD".`,
