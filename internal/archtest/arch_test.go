@@ -24,6 +24,7 @@ var layers = map[string]struct{ may, why string }{
 	"internal/sshwire":           {"", "bytes in, values out: it can be fuzzed and reused"},
 	"internal/sshconf":           {"", "configuration text in, values out"},
 	"internal/sshlog":            {"pattern", "log text in, symptoms out"},
+	"internal/pattern":           {"", "one way to keep patterns from costing time at every start"},
 	"internal/visible":           {"", "one way to make hostile text printable, for everybody"},
 	"internal/cause":             {"fact remedy pattern", "a judge sees facts, not machines: the same facts give the same verdict anywhere"},
 	"internal/host":              {"target", "the door does not know why it is opened"},
