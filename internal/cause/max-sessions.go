@@ -13,19 +13,23 @@ var _ = register(Cause{
 	ID:    "max-sessions",
 	Title: "sshd refuses more sessions on a shared connection",
 	Doc: Doc{
-		Observed: "MaxSessions for this user, whether ssh shares one connection among its sessions (ControlMaster, ControlPath), how many sessions the user has, what ssh printed, and the log's lines about refused sessions.",
-		Judged: "Confirmed when MaxSessions is 0, or 1 while the connection is shared, or when ssh was refused a session and the setting was read. Likely when ssh was refused and nothing else is known, when the log tells of refused sessions and this client shares its connection, " +
+		Observed: "MaxSessions for this user, whether ssh shares one connection among its sessions (ControlMaster, ControlPath), how many sessions the user has, whether our login got one, and the log's lines about refused sessions.",
+		Judged: "Confirmed when MaxSessions is 0, whether it was read or OpenSSH refused our first session in its words, and when it is 1 while the connection is shared. Likely when the log tells of refused sessions and this client shares its connection, " +
 			"or when the user's sessions cannot be on the open connections without filling the shared one. Ruled out when the limit is 2 or more and nothing is shared, or when there is room.",
 		Explained: "MaxSessions limits the shells, commands and file transfers on one connection, not on the server, and counts for a user who shares a connection: the master carries all of them. " +
 			"When it is reached, ssh prints that the session open was refused by the peer and logs in anew, which is slow, or fails where the master is needed. With 0 nobody gets a session at all, only forwarding.",
 		Fixed: "MaxSessions 10 on the server, or more where more is shared; or no shared connection for this host.",
 	},
 	Needs: []fact.Any{
-		fact.MaxSessions, fact.ControlMaster, fact.ControlPath, fact.LogNoMoreSessions, fact.UserSessions, fact.Connections, fact.LoginStage, fact.LoginError, fact.SessionEnd,
+		fact.MaxSessions, fact.ControlMaster, fact.ControlPath, fact.LogNoMoreSessions, fact.UserSessions, fact.Connections, fact.LoginStage, fact.LoginError, fact.HandshakeBanner,
 	},
 	Judge: judgeMaxSessions,
 	Fix:   fixMaxSessions,
 })
+
+// refusedSession is how ssh prints that an OpenSSH server opens no more
+// sessions on a connection.
+const refusedSession = "open failed: connect failed: open failed"
 
 // usualSessions is sshd's default.
 const usualSessions = 10
@@ -39,7 +43,8 @@ type sharing struct {
 	told         bool // whether the client shares was seen
 	log          int
 	sessions     int
-	refused      string // ssh's words
+	refused      bool // our login was refused its session, the first on a connection of its own
+	openSSH      bool
 	gotSession   bool
 	sessionsSeen bool
 	connections  int // to sshd, of everybody
@@ -59,12 +64,9 @@ func sharingOf(v *fact.View) sharing {
 	stage, _ := fact.LoginStage.In(v)
 	s.gotSession = stage == "session"
 	said, _ := fact.LoginError.In(v)
-	end, _ := fact.SessionEnd.In(v)
-	for _, words := range []string{"Session open refused by peer", "open failed: connect failed: open failed"} {
-		if strings.Contains(said, words) || strings.Contains(end, words) {
-			s.refused = words
-		}
-	}
+	s.refused = strings.Contains(said, refusedSession)
+	banner, _ := fact.HandshakeBanner.In(v)
+	s.openSSH = strings.Contains(banner, "OpenSSH")
 	return s
 }
 
@@ -87,17 +89,17 @@ func judgeMaxSessions(v *fact.View) Verdict {
 			verdict.Impact = WillBreak
 			verdict.Reason += "; this login got a session, so sshd has not read it yet"
 		}
-	case s.refused != "" && s.limitSeen && s.told && !s.configured:
-		return Verdict{Status: RuledOut, Reason: fmt.Sprintf("ssh was refused the first session on a connection of its own, where MaxSessions allows %d: see session-refused", s.limit)}
-	case s.refused != "" && s.limitSeen:
-		verdict.Reason = "ssh was refused a session"
-		verdict.Summary = fmt.Sprintf("sshd refused ssh a session (%s); MaxSessions allows %d on one connection.", s.refused, s.limit)
-		verdict.Why = whySessions
-	case s.refused != "":
-		verdict.Status = Likely
-		verdict.Reason = "ssh was refused a session, as with MaxSessions; its value was not seen: " + v.Why(fact.MaxSessions)
-		verdict.Summary = fmt.Sprintf("sshd refused ssh a session: %s.", s.refused)
-		verdict.Why = whySessions
+	case s.refused && s.limitSeen:
+		return Verdict{Status: RuledOut, Reason: fmt.Sprintf("the login was refused its first session, and MaxSessions allows %d: see session-refused", s.limit)}
+	case s.refused:
+		verdict.Reason = "OpenSSH refuses a session in these words only when MaxSessions is used up, and the connection had none yet"
+		verdict.Summary = "sshd lets you in and refuses the first session: MaxSessions is 0 for this user."
+		verdict.Why = "With MaxSessions 0 nobody gets a shell, a command or a file transfer, only forwarding; ssh ends right after the login."
+		if !s.openSSH {
+			verdict.Status = Likely
+			verdict.Reason = "the login was refused its first session, in the words that OpenSSH has for MaxSessions 0; the server's configuration would settle it"
+			verdict.Summary = "The server lets you in and refuses the first session, as with MaxSessions 0."
+		}
 	case s.limitSeen && s.limit == 1 && s.configured:
 		verdict.Impact = WillBreak
 		verdict.Reason = "MaxSessions is 1, and this client shares its connection among sessions"
@@ -152,8 +154,8 @@ func (s sharing) says() []Evidence {
 	if s.limitSeen {
 		e = append(e, says(fact.MaxSessions, "MaxSessions %d", s.limit))
 	}
-	if s.refused != "" {
-		e = append(e, says(fact.LoginError, "%s", s.refused))
+	if s.refused {
+		e = append(e, says(fact.LoginError, "%s", refusedSession))
 	}
 	switch {
 	case s.alive:
@@ -181,7 +183,7 @@ func fixMaxSessions(v *fact.View) []remedy.Remedy {
 		Summary: fmt.Sprintf("allow %d sessions on one connection", room),
 		Steps:   setSSHD("MaxSessions", strconv.Itoa(room)),
 	}}
-	if s.limitSeen && s.limit == 0 || !s.configured && s.told {
+	if s.limitSeen && s.limit == 0 || s.refused || !s.configured && s.told {
 		return plans
 	}
 	return append(plans, remedy.Remedy{

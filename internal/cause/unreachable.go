@@ -36,6 +36,7 @@ func reach(v *fact.View) (Verdict, []remedy.Remedy) {
 	reason, _ := fact.HandshakeReason.In(v)
 	login, _ := fact.LoginStage.In(v)
 	proxied := via == "proxy-jump" || via == "proxy-command"
+	connects := login == "connect"
 	through := login == "banner" || login == "kex" || login == "auth" || login == "session"
 	switch {
 	case stage == "banner" || stage == "kex":
@@ -64,7 +65,7 @@ func reach(v *fact.View) (Verdict, []remedy.Remedy) {
 		Status: Confirmed, Impact: Breaks, Reason: u.who, Summary: u.summary + perAddress(v), Why: u.why,
 		Evidence: append([]Evidence{says(fact.HandshakeReason, "%s", strings.TrimSuffix(reason+": "+detail, ": "))}, outcomes(v)...),
 	}
-	if through {
+	if through || connects {
 		verdict.Status, verdict.Impact = Likely, WillBreak
 		verdict.Reason += "; yet the user's own ssh got through, so it fails only at times"
 	}
@@ -184,7 +185,10 @@ func outcome(a fact.Address) string {
 
 func took(a fact.Address) string {
 	d := time.Duration(a.Seconds * float64(time.Second))
-	if d < time.Second {
+	switch {
+	case d < time.Millisecond:
+		return "less than 1 ms"
+	case d < time.Second:
 		return fmt.Sprintf("%d ms", d.Milliseconds())
 	}
 	return span(d)
