@@ -15,7 +15,7 @@ var _ = register(Cause{
 	Title: "sshd cuts the login off before it is finished",
 	Doc: Doc{
 		Observed: "LoginGraceTime, how long our own login took (greeting, key exchange and authentication), how it ended, the log's lines about logins that ran out of time, and UseDNS.",
-		Judged: "Confirmed when the log says so of this address and the login is slow, or the time short, or the login failed after as long. Likely when a login took half of the time and more, or the time is so short that nobody can type a password. " +
+		Judged: "Confirmed when the log says so of this address and the login is slow, or the time short, or the login failed after as long. Likely when a login took half of the time and more, when the time is so short that nobody can type a password, and when a login was cut off after a number of seconds to the tenth while the setting could not be read. " +
 			"A time below 20 s with a fast login, a time of 0, and a line in the log beside fast logins are possible: somebody may have left a prompt open. Ruled out when the login took less than half of the time.",
 		Explained: "From accepting a connection until the user is authenticated sshd allows LoginGraceTime, 120 s by default, and then closes: ssh says only that the connection was closed. " +
 			"Slow name servers, directories, Kerberos and one-time passwords use that time up. Debian's sshd since 9.2p1-2+deb12u3 does not log it, so a silent log proves nothing there. With 0 there is no limit, and connections that never log in hold their slots for ever.",
@@ -35,9 +35,12 @@ const (
 	untypeable   = 5 * time.Second  // too little to type a password
 	ampleGrace   = 60 * time.Second // enough for every usual login
 	slowLogin    = 5 * time.Second
-	graceScatter = 6 * time.Second // sshd since 9.9 adds up to 4 s by chance
+	sharpness    = 150 * time.Millisecond // how much later than the full second sshd's timer may be noticed
+	graceScatter = 6 * time.Second        // sshd since 9.9 adds up to 4 s by chance
 	usualGrace   = 120 * time.Second
 )
+
+const whyGrace = "sshd closes a connection that is not authenticated when LoginGraceTime is over. The client sees only that the connection was closed."
 
 // A login is what was seen of our own.
 type login struct {
@@ -91,7 +94,7 @@ func judgeLoginGrace(v *fact.View) Verdict {
 	}
 	verdict := Verdict{
 		Impact: WillBreak, Evidence: l.says(),
-		Why: "sshd closes a connection that is not authenticated when LoginGraceTime is over. The client sees only that the connection was closed.",
+		Why: whyGrace,
 	}
 	cutOff := l.cut && l.grace > 0 && l.failedWith >= l.grace-time.Second && l.failedWith <= l.grace+graceScatter
 	switch {
@@ -135,7 +138,7 @@ func graceEnough(v *fact.View, l login) Verdict {
 		verdict.Status, verdict.Impact = Likely, WillBreak
 		verdict.Reason = fmt.Sprintf("the log says %s that a login from this address ran out of time; one that is timed would settle it", times(l.naming))
 		verdict.Summary = fmt.Sprintf("Logins from this address ran out of LoginGraceTime (%s) %s within the last day.", span(l.grace), times(l.naming))
-		verdict.Why = "sshd closes a connection that is not authenticated when LoginGraceTime is over. The client sees only that the connection was closed."
+		verdict.Why = whyGrace
 	case l.timed:
 		return Verdict{Status: RuledOut, Reason: fmt.Sprintf("the login took %s, and LoginGraceTime allows %s", span(l.took), span(l.grace))}
 	case l.cut && l.failedWith < l.grace-time.Second:
@@ -155,6 +158,13 @@ func graceUnseen(v *fact.View, l login) Verdict {
 	switch {
 	case l.naming > 0:
 		return Verdict{Status: Possible, Impact: WillBreak, Evidence: l.says(), Reason: fmt.Sprintf("the log says %s that a login from this address ran out of time; LoginGraceTime was not seen: %s", times(l.naming), v.Why(fact.LoginGraceTime))}
+	case l.cut && l.failedWith >= slowLogin && l.failedWith%time.Second < sharpness:
+		return Verdict{
+			Status: Likely, Impact: Breaks, Evidence: l.says(),
+			Reason:  fmt.Sprintf("%s to the second is a timer's doing; sshd -T or the server's log would settle that it is LoginGraceTime", span(l.failedWith.Truncate(time.Second))),
+			Summary: fmt.Sprintf("The server closed the connection in the middle of the login, %s after it was made, as sshd does when LoginGraceTime is over.", span(l.failedWith.Truncate(time.Second))),
+			Why:     whyGrace,
+		}
 	case l.cut && l.failedWith >= slowLogin:
 		return Verdict{Status: Possible, Impact: Breaks, Evidence: l.says(), Reason: fmt.Sprintf("the server closed in the middle of the login after %s, as it does when LoginGraceTime is over (120 s by default); sshd -T or the server's log would settle it", span(l.failedWith))}
 	}
