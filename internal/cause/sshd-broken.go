@@ -23,7 +23,7 @@ var _ = register(Cause{
 		Fixed: "Mend what sshd -t names before anything is restarted; make host keys with ssh-keygen -A; restart sshd after an upgrade. Sessions that are open survive a restart.",
 	},
 	Needs: []fact.Any{
-		fact.HandshakeStage, fact.HandshakeReason, fact.Refusal, fact.HandshakeTries, fact.HandshakeFailures, fact.HandshakeBanner, fact.FirstBytes, fact.PreBanner,
+		fact.HandshakeStage, fact.HandshakeReason, fact.Refusal, fact.HandshakeTries, fact.HandshakeFailures, fact.HandshakeBanner, fact.FirstBytes, fact.LooksLike, fact.PreBanner,
 		fact.ServerVia, fact.SSHDVersion, fact.SSHDConfigError, fact.SSHDRunning, fact.SSHDActivation, fact.SSHDStale, fact.SSHDNoPrivsepDir, fact.SSHDHostKeys, fact.SSHDUnitState, fact.LogBroken, fact.LogCrashes,
 	},
 	Judge: judgeSSHDBroken,
@@ -54,6 +54,7 @@ type daemon struct {
 	configError, words, unit, activation string
 	running, seenRunning, stale          bool
 	noDir, noKeys                        bool
+	foreign                              bool // something else than sshd answered
 	byLogin                              bool // its machine was seen through a login
 	release                              release
 	broken, crashed                      []string
@@ -82,8 +83,10 @@ func daemonOf(v *fact.View) daemon {
 	via, _ := fact.ServerVia.In(v)
 	d.byLogin = via == "login"
 	first, _ := fact.FirstBytes.In(v)
+	looks, _ := fact.LooksLike.In(v)
 	before, _ := fact.PreBanner.In(v)
 	d.words, _ = sshdsOwnWords(first + "\n" + strings.Join(before, "\n"))
+	d.foreign = looks != "" && looks != "ssh" && looks != "empty" && d.words == "" && d.refusal == ""
 	return d
 }
 
@@ -91,9 +94,10 @@ func daemonOf(v *fact.View) daemon {
 // memory, or an administrator.
 var endedFromOutside = pattern.New(`(killed|terminated) by signal (1|2|9|13|15)\b`)
 
-// harmless are lines of sshd -t that do not stop sshd, and lines about its
-// keys and directory, which have facts of their own.
-var harmless = pattern.New(`Deprecated option|Unsupported option|[Nn]o hostkeys available|Missing privilege separation directory|load host key`)
+// harmless are lines of sshd -t that do not stop sshd, lines about its keys and
+// directory, which have facts of their own, and a file that was named from a
+// folder that we do not know.
+var harmless = pattern.New(`^[^/][^:]*: No such file or directory|Deprecated option|Unsupported option|[Nn]o hostkeys available|Missing privilege separation directory|load host key`)
 
 // culprit is the part of what sshd -t printed that says what is wrong with the
 // configuration.
@@ -114,7 +118,7 @@ func (d daemon) failed() bool { return strings.Contains(d.unit, "failed") }
 // down says that our connections did not get as far as a banner, for a reason
 // that a dead or broken sshd would give.
 func (d daemon) down() bool {
-	return d.seen && !d.answers() && d.refusal == "" && (d.reason == "refused" || d.reason == "closed" || d.reason == "reset")
+	return d.seen && !d.answers() && !d.foreign && d.refusal == "" && (d.reason == "refused" || d.reason == "closed" || d.reason == "reset")
 }
 
 // endsConnections says that connections are made and then ended.
@@ -195,6 +199,8 @@ func judgeSSHDBroken(v *fact.View) Verdict {
 		return Verdict{Status: RuledOut, Reason: "sshd answers"}
 	case d.running:
 		return Verdict{Status: RuledOut, Reason: "sshd listens, and nothing wrong with it was seen"}
+	case d.foreign:
+		return Verdict{Status: Unknown, Reason: "what answers is not sshd, see not-ssh"}
 	case d.seen:
 		return Verdict{Status: Unknown, Reason: fmt.Sprintf("no connection reached the server (%s)", d.reason)}
 	}
