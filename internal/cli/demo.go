@@ -21,7 +21,7 @@ import (
 )
 
 // tour is what a newcomer is shown without asking for anything.
-var tour = []string{"reset", "throttle", "no-keepalive"}
+var tour = []string{"throttle", "http", "no-keepalive"}
 
 const demoHelp = `Demo starts an SSH server that is broken in a known way, on this machine and for
 this moment only, shows what plain ssh says there, and diagnoses it with the code

@@ -70,6 +70,7 @@ func login(ctx context.Context, env *Env, facts *fact.Set, lim limits) {
 	w.stop()
 	switch {
 	case errors.Is(err, host.ErrNotFound):
+		env.Budget.GiveBack()
 		fact.LoginStage.Put(facts, sshlog.None, "ssh")
 		fact.LoginReason.Put(facts, "ssh-missing", "ssh")
 		fact.Miss(facts, "there is no ssh program here", loginYields...)

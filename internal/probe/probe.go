@@ -41,7 +41,6 @@ type Budget struct {
 	mu    sync.Mutex
 	limit int
 	spent int
-	all   int
 }
 
 // NewBudget allows limit connections.
@@ -55,8 +54,14 @@ func (b *Budget) Take() bool {
 		return false
 	}
 	b.spent++
-	b.all++
 	return true
+}
+
+// GiveBack returns one connection that was not made after all.
+func (b *Budget) GiveBack() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.spent--
 }
 
 // Left returns how many connections may still be made.
@@ -70,7 +75,7 @@ func (b *Budget) Left() int {
 func (b *Budget) Spent() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.all
+	return b.spent
 }
 
 // value returns the first value of an effective option of ssh, or "".
