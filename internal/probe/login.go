@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"sshtay/internal/fact"
@@ -199,6 +200,9 @@ func (w *watch) said(reason string, exit int) string {
 	switch {
 	case reason == "":
 		return ""
+	case w.trace.Stage() == sshlog.Kex && reason == "closed" && w.words != "":
+		// PAM turns an account away in a line of its own, just before the end.
+		return strings.TrimSuffix(w.words+"; "+w.trace.Error(), "; ")
 	case w.trace.Error() != "":
 		return w.trace.Error()
 	case w.last != "" && w.trace.Stage() != sshlog.Session:

@@ -40,6 +40,7 @@ type watch struct {
 	errs   []byte               // the session's own words on standard error
 	line   []byte               // the line of standard error that is being read
 	last   string               // the last line of it that was not a debug line
+	words  string               // the last line before the session that is not ssh's own: the server's
 	errLen int                  // bytes of standard error
 }
 
@@ -143,6 +144,9 @@ func (w *watch) addLine(line string) {
 	own := w.trace.Add(line)
 	if !strings.HasPrefix(line, "debug") && strings.TrimSpace(line) != "" {
 		w.last = line
+		if !inSession && !own {
+			w.words = line
+		}
 	}
 	if inSession && !own && w.begun.IsZero() && len(w.errs) < w.lim.noise {
 		w.errs = append(append(w.errs, line...), '\n')
