@@ -233,7 +233,11 @@ func (s session) judgeAtTheDoor() Verdict {
 		found.Summary = "PAM on the server turns the account away: " + lastLine(s.pam)
 		found.Evidence = []Evidence{says(fact.LogPAM, "%s", lastLine(s.pam))}
 	default:
-		return Verdict{Status: Possible, Impact: Breaks, Reason: "the connection ended during the authentication without a word, as it does when PAM refuses the account of a good key; the server's log would settle it"}
+		last := "without a word"
+		if !strings.HasPrefix(s.said, "Connection ") && s.said != "" {
+			last = "after these words: " + firstLine(s.said)
+		}
+		return Verdict{Status: Possible, Impact: Breaks, Reason: "the connection ended during the authentication " + last + "; PAM ends it so when it refuses the account of a good key. The server's log would settle it"}
 	}
 	return found
 }
