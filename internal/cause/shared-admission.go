@@ -23,6 +23,7 @@ type admission struct {
 	refusal         string
 	tries, failures int  // failures before the server's banner
 	loginCut        bool // the user's own ssh was cut off before the banner
+	late            bool // it ended after a long silence
 	loginOnly       bool // and nothing else was tried
 	loginTold       bool // the refusal was printed by the user's own ssh
 }
@@ -59,6 +60,10 @@ func (a admission) withLogin(v *fact.View) admission {
 		}
 	}
 	a.tries++
+	if cut && a.stage == "connect" && a.reason == "timed-out" {
+		// Our own patience ended first: what ssh saw is how the silence ends.
+		a.reason, a.late = reason, true
+	}
 	if cut {
 		a.failures++
 		a.loginCut = true

@@ -256,6 +256,8 @@ func walled(v *fact.View, a admission) (refuser, bool) {
 func fromOutside(_ *fact.View, a admission) (refuser, bool) {
 	verdict := Verdict{Status: Possible, Impact: Breaks, Evidence: a.says()}
 	switch {
+	case a.shut() && a.late:
+		verdict.Reason = "connections were silent for a long time and then ended before the banner, as TCP wrappers do that refuse an address after they looked its name up in vain, and load balancers that waited for a dead server; the server's log would settle it"
 	case a.shut():
 		verdict.Reason = "connections ended before the banner without a word, as with a ban or TCP wrappers, but also with a broken sshd or MaxStartups; one from another address, or the server's log, would settle it"
 	case a.sometimes():

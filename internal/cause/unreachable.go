@@ -23,7 +23,7 @@ var _ = register(Cause{
 	},
 	Needs: []fact.Any{
 		fact.HandshakeVia, fact.HandshakeStage, fact.HandshakeReason, fact.HandshakeDetail, fact.HandshakeAddresses, fact.HandshakeFrozen, fact.FirstBytes,
-		fact.ProxyStderr, fact.ProxyExit, fact.ConnectTimeout, fact.LoginStage,
+		fact.ProxyStderr, fact.ProxyExit, fact.ConnectTimeout, fact.LoginStage, fact.LoginReason,
 	},
 	Judge: func(v *fact.View) Verdict { verdict, _ := reach(v); return verdict },
 	Fix:   func(v *fact.View) []remedy.Remedy { _, plans := reach(v); return plans },
@@ -129,6 +129,11 @@ func mute(v *fact.View, through bool) (Verdict, []remedy.Remedy) {
 	detail, _ := fact.HandshakeDetail.In(v)
 	frozen, _ := fact.HandshakeFrozen.In(v)
 	first, _ := fact.FirstBytes.In(v)
+	login, _ := fact.LoginStage.In(v)
+	end, _ := fact.LoginReason.In(v)
+	if login == "connect" && (end == "closed" || end == "reset" || end == "throttled") {
+		return Verdict{Status: RuledOut, Reason: "something ended the connection of the user's own ssh after a silence (" + end + "), so somebody is there: see source-refused and sshd-broken"}, nil
+	}
 	if first != "" {
 		return Verdict{Status: RuledOut, Reason: "the connection was made and something came: see not-ssh"}, nil
 	}
