@@ -76,7 +76,10 @@ anylistener() {
 program() {
 	D= F= M=
 	set -- ${title#sshd: }
-	case $1 in /*sshd) D=$1 ;; esac
+	case $1 in
+	/*sshd) D=$1 ;;
+	*dropbear) D=$(command -v dropbear); return ;;
+	esac
 	while [ -n "$D" ] && [ $# -gt 1 ]; do
 		shift
 		case $1 in
@@ -198,7 +201,7 @@ config() {
 	mark deep; printf '%s\n' "$(id -u)"
 	a=${A:-127.0.0.1} d=
 	spec="user=$U,host=$a,addr=$a,laddr=${X:-127.0.0.1},lport=$P"
-	if [ -n "$D" ]; then
+	case $D in *sshd)
 		t=$(lim 3 "$D" -T $F -C "$spec" 2>&1); r=$?
 		# Since 9.3 sshd resolves without its keys, so without root.
 		[ $r = 0 ] || { d=$(lim 3 "$D" -G -T $F -C "$spec" 2>&1) && t=$d r=0; }
@@ -207,7 +210,8 @@ config() {
 			d=$(lim 3 "$D" -t $F 2>&1); r=$?
 			mark "sshd-t $r"; printf '%s\n' "$d" | head -c 2000
 		fi
-	fi
+		;;
+	esac
 	set +f
 	k=$(printf '%s\n' "$t" | sed -n 's/^[Hh]ost[Kk]ey //p')
 	[ -n "$k" ] || [ "$(id -u)" = 0 ] && mark hostkeys && ls -lnL ${k:-/etc/ssh/ssh_host_*_key}
@@ -223,7 +227,7 @@ files() {
 		set -- $todo
 		f=$1 n=$((n + 1)); shift; todo=$*
 		if [ -r "$f" ]; then
-			mark "file $f"; head -c 65536 "$f"
+			mark "file $f"; head -c 65536 "$f" | sed 's/^[[:space:]]*#.*//'
 			for g in $(sed -n 's/^[[:space:]]*[Ii][Nn][Cc][Ll][Uu][Dd][Ee][[:space:]=]*//p' "$f" | tr -d '"'); do
 				case $g in /*) ;; *) g=/etc/ssh/$g ;; esac
 				for h in $g; do [ -e "$h" ] && todo="$todo $h"; done

@@ -1,10 +1,13 @@
 package probe
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
 	"sshtay/internal/fact"
+	"sshtay/internal/visible"
 )
 
 // sections are the parts of what the script printed, by name. Of two with the
@@ -52,18 +55,22 @@ func (s sections) number(name string) (int, bool) {
 	return atoi(l)
 }
 
-// atoi reads a number that is not negative.
+// atoi reads a number that is not negative; what is none is 0 and false.
 func atoi(s string) (int, bool) {
 	n, err := strconv.Atoi(strings.TrimSpace(s))
-	return n, err == nil && n >= 0
+	if err != nil || n < 0 {
+		return 0, false
+	}
+	return n, true
 }
 
-// named returns the section whose name is prefix and one word more, that word,
-// and whether there is such a section.
-func (s sections) named(prefix string) (word, text string, ok bool) {
-	for name, text := range s {
-		if word, ok := strings.CutPrefix(name, prefix+" "); ok {
-			return word, text, true
+// named returns the section whose name is prefix and something more, that, fit
+// to print, and whether there is such a section. Of several the first by name
+// counts.
+func (s sections) named(prefix string) (more, text string, ok bool) {
+	for _, name := range slices.Sorted(maps.Keys(s)) {
+		if more, ok := strings.CutPrefix(name, prefix+" "); ok {
+			return visible.Line(more, 100), s[name], true
 		}
 	}
 	return "", "", false

@@ -57,38 +57,75 @@ func login(ctx context.Context, env *Env, facts *fact.Set, lim limits) {
 		return
 	}
 	env.Progress("logging in")
-	nonce := newNonce()
-	ctx, cut := context.WithCancelCause(ctx)
-	defer cut(nil)
-	w := newWatch(lim, nonce, env.Terminal, cut)
-	defer w.stop()
-	r, err := env.Local.Run(ctx, host.Command{
-		Argv:     append(loginArgs(env, lim), remoteCommand(script(nonce))),
-		Terminal: env.Terminal,
-		Limit:    1, // the watch keeps what is needed
-		Stdout:   (*watchOut)(w), Stderr: (*watchErr)(w),
-	})
-	w.stop()
+	a := logInOnce(ctx, env, lim, false)
+	if a.commandTooLong() && env.Budget.Take() {
+		a = logInOnce(ctx, env, lim, true)
+	}
 	switch {
-	case errors.Is(err, host.ErrNotFound):
+	case errors.Is(a.err, host.ErrNotFound):
 		env.Budget.GiveBack()
 		fact.LoginStage.Put(facts, sshlog.None, "ssh")
 		fact.LoginReason.Put(facts, "ssh-missing", "ssh")
 		fact.Miss(facts, "there is no ssh program here", loginYields...)
 		return
-	case err != nil && ctx.Err() == nil:
+	case a.err != nil && a.cause == nil:
 		fact.LoginStage.Put(facts, sshlog.None, "ssh")
 		fact.LoginReason.Put(facts, "local-error", "ssh")
-		fact.LoginError.Put(facts, visible.Line(err.Error(), 1000), "ssh")
-		fact.Miss(facts, "ssh could not be run: "+err.Error(), loginYields...)
+		fact.LoginError.Put(facts, visible.Line(a.err.Error(), 1000), "ssh")
+		fact.Miss(facts, "ssh could not be run: "+a.err.Error(), loginYields...)
 		return
 	}
-	w.report(facts, r.Exit, context.Cause(ctx))
-	if out, ok := w.collected(); ok {
-		putServer(facts, parseSections(out, nonce), "login")
+	a.report(facts, a.exit, a.cause)
+	if out, ok := a.collected(); ok {
+		putServer(facts, parseSections(out, a.nonce), "login")
 		return
 	}
-	fact.Miss(facts, "the server's side could not be read: "+w.why(), serverFacts...)
+	fact.Miss(facts, "the server's side could not be read: "+a.why(), serverFacts...)
+}
+
+// A loginRun is one run of ssh and how it ended.
+type loginRun struct {
+	*watch
+	nonce string
+	exit  int
+	err   error
+	cause error // why we cut it, nil when we did not
+}
+
+// logInOnce runs ssh once. The script goes along in the command; or it is fed to
+// a short command, and only after that command has said that it is ours: what
+// an account runs in its place must not get our text to read.
+func logInOnce(ctx context.Context, env *Env, lim limits, fed bool) loginRun {
+	t := loginRun{nonce: newNonce()}
+	ctx, cut := context.WithCancelCause(ctx)
+	defer cut(nil)
+	t.watch = newWatch(lim, t.nonce, env.Terminal, cut)
+	defer t.stop()
+	cmd := host.Command{
+		Terminal: env.Terminal,
+		Limit:    1, // the watch keeps what is needed
+		Stdout:   (*watchOut)(t.watch), Stderr: (*watchErr)(t.watch),
+	}
+	command := remoteCommand(script(t.nonce))
+	if fed {
+		command = fedCommand(t.nonce)
+		feed := newFeed(script(t.nonce))
+		defer feed.stop()
+		t.onBegin, cmd.Stdin = feed.start, feed
+	}
+	cmd.Argv = append(loginArgs(env, lim), command)
+	r, err := env.Local.Run(ctx, cmd)
+	t.exit, t.err = r.Exit, err
+	if ctx.Err() != nil {
+		t.cause = context.Cause(ctx)
+	}
+	return t
+}
+
+// commandTooLong says whether a server hung up on the length of our command:
+// dropbear takes 9000 bytes, and ends the connection for one more.
+func (t loginRun) commandTooLong() bool {
+	return t.begun.IsZero() && t.cause == nil && t.trace.Stage() == sshlog.Session && strings.HasPrefix(t.trace.Software, "dropbear")
 }
 
 // loginArgs is the user's own ssh, kept from everything but one session that

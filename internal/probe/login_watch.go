@@ -27,6 +27,7 @@ type watch struct {
 	begin, end []byte
 	terminal   bool
 	cut        context.CancelCauseFunc
+	onBegin    func() // called when our script's first line comes; may be nil
 	timer      *time.Timer
 	start      time.Time
 
@@ -95,6 +96,9 @@ func (w *watch) lookForBegin(from int) {
 		w.noise = w.out[:from+i]
 		w.out = w.out[from+i:]
 		w.within(w.lim.collect, errCollect)
+		if w.onBegin != nil {
+			w.onBegin()
+		}
 		w.lookForEnd(0)
 	case len(w.out) > w.lim.noise:
 		w.cut(errEndless)

@@ -57,13 +57,17 @@ func noneIsZero(put setter) setter {
 // config reads sshd's effective configuration for us. An option that this
 // version of sshd does not have stays absent without a reason.
 func (r *reading) config() {
+	if name, ok := fact.SSHDImplementation.Get(r.facts); ok && name != "openssh" {
+		r.miss("the server is not OpenSSH", serverOptionFacts()...)
+		return
+	}
 	status, said, asked := r.named("sshd-T")
 	if !asked || status != "0" {
 		why := "the server has no sshd program that would tell"
 		if asked {
 			why = "sshd -T there says: " + visible.Line(strings.Join(strings.FieldsFunc(said, isLineEnd), "; "), 300)
-			if !r.root && strings.Contains(said, "host") {
-				why = r.needsRoot() // it may not read the host keys
+			if !r.root && (strings.Contains(said, "host") || strings.Contains(said, "Permission denied")) {
+				why = r.needsRoot() // it may not read the host keys, or the file itself
 			}
 		}
 		r.miss(why, serverOptionFacts()...)

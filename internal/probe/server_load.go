@@ -164,7 +164,7 @@ func (r *reading) unauthenticated() {
 	m := startups.FindStringSubmatch(r.env["title"])
 	switch {
 	case m != nil:
-		n, _ := strconv.Atoi(m[1])
+		n, _ := atoi(m[1])
 		fact.Unauthenticated.Put(r.facts, n, r.source("the listener's title"))
 	case len(titles) > 0 && (hidden == 0 || r.env["uid"] == "0"):
 		fact.Unauthenticated.Put(r.facts, waiting, r.source("the processes of sshd"))

@@ -223,12 +223,12 @@ func (r *reading) files() {
 		r.miss(noListener, fact.SSHDFiles, fact.SSHDFilesMax)
 	}
 	if n, ok := r.number("fds"); ok && n > 0 {
-		fact.SSHDFiles.Put(r.facts, n, r.source("/proc/"+r.env["listener"]+"/fd"))
+		fact.SSHDFiles.Put(r.facts, n, r.source("the listener's /proc entry"))
 	} else {
 		r.missDeep(fact.SSHDFiles)
 	}
 	if n, ok := limit(r.lines("listener-limits"), "Max open files"); ok {
-		fact.SSHDFilesMax.Put(r.facts, n, r.source("/proc/"+r.env["listener"]+"/limits"))
+		fact.SSHDFilesMax.Put(r.facts, n, r.source("the listener's /proc entry"))
 	} else {
 		r.missDeep(fact.SSHDFilesMax)
 	}

@@ -17,6 +17,10 @@ func (r *reading) program() {
 	r.pkg(name)
 	r.activation()
 	r.stale()
+	if name != "" && name != "openssh" {
+		r.miss("the server is not OpenSSH", fact.SSHDConfigError, fact.SSHDHostKeys, fact.SSHDNoPrivsepDir)
+		return
+	}
 	r.keys()
 }
 
@@ -110,7 +114,7 @@ func (r *reading) activation() {
 	case hasAny(chain, "inetd", "xinetd", "tcpsvd", "tcpserver"):
 		put("inetd", "the processes above the session")
 	case r.listens():
-		put("daemon", "the process "+r.env["listener"])
+		put("daemon", "the listener's process")
 	default:
 		r.miss(noListener, fact.SSHDActivation)
 	}
@@ -174,10 +178,11 @@ func (r *reading) stale() {
 		}
 	}
 	started, ok := r.started()
-	exe, seen := r.line("exe")
+	exe, _ := r.line("exe")
+	seen := strings.Contains(exe, " -> ")
 	switch {
 	case strings.HasSuffix(exe, " (deleted)"):
-		fact.SSHDStale.Put(r.facts, true, r.source("/proc/"+r.env["listener"]+"/exe"))
+		fact.SSHDStale.Put(r.facts, true, r.source("the program of the listener's process"))
 	case ok && changed > started && !seen:
 		fact.SSHDStale.Put(r.facts, true, r.source("the time of change of "+visible.Line(path, 100)+" and the listener's start"))
 	case seen || ok && changed > 0:
@@ -242,6 +247,8 @@ func (r *reading) keys() {
 		fact.SSHDNoPrivsepDir.Put(r.facts, true, r.source("sshd -t"))
 	case tested && status == "0":
 		fact.SSHDNoPrivsepDir.Put(r.facts, false, r.source("sshd -t"))
+	case tested:
+		r.miss("sshd -t stopped at something else first", fact.SSHDNoPrivsepDir)
 	default:
 		r.missDeep(fact.SSHDNoPrivsepDir)
 	}

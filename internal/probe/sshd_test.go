@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -27,8 +28,17 @@ type server struct {
 // in its configuration.
 func newServer(t *testing.T, config string) *server {
 	t.Helper()
+	s := prepareServer(t, config)
+	os.MkdirAll("/run/sshd", 0o755)
+	s.start(exec.Command(testenv.Need(t, "sshd")[0], "-D", "-e", "-f", s.file("sshd_config")))
+	return s
+}
+
+// prepareServer makes the keys and files of a server.
+func prepareServer(t *testing.T, config string) *server {
+	t.Helper()
 	testenv.NeedRoot(t)
-	sshd := testenv.Need(t, "sshd", "ssh", "ssh-keygen")[0]
+	testenv.Need(t, "ssh", "ssh-keygen")
 	dir, err := os.MkdirTemp("/tmp", "sshtay-sshd-") // where every user may look, unlike t.TempDir
 	if err != nil {
 		t.Fatal(err)
@@ -41,34 +51,38 @@ func newServer(t *testing.T, config string) *server {
 	for _, key := range []string{"host", "user", "stranger"} {
 		run(t, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", key, "-f", s.file(key))
 	}
-	os.MkdirAll("/run/sshd", 0o755)
 	s.write("authorized", s.read("user.pub"))
 	s.write("known", fmt.Sprintf("[127.0.0.1]:%d %s", s.port, s.read("host.pub")))
 	s.write("sshd_config", fmt.Sprintf("Port %d\nListenAddress 127.0.0.1\nHostKey %s\nAuthorizedKeysFile %s\nStrictModes no\nUsePAM no\nPidFile none\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nSubsystem sftp internal-sftp\n%s\n",
 		s.port, s.file("host"), s.file("authorized"), config))
-	cmd := exec.Command(sshd, "-D", "-e", "-f", s.file("sshd_config"))
+	return s
+}
+
+// start runs the server until the test ends, and waits until it listens. Its
+// log is shown when the test fails.
+func (s *server) start(cmd *exec.Cmd) {
+	s.t.Helper()
 	var log bytes.Buffer
 	cmd.Stderr = &log
 	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
 	s.pid = cmd.Process.Pid
-	t.Cleanup(func() {
+	s.t.Cleanup(func() {
 		cmd.Process.Kill()
 		cmd.Wait()
-		if t.Failed() {
-			t.Logf("sshd's log:\n%s", log.String())
+		if s.t.Failed() {
+			s.t.Logf("the server's log:\n%s", log.String())
 		}
 	})
-	for range 200 {
+	for range 500 {
 		if c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", s.port)); err == nil {
 			c.Close()
-			return s
+			return
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	t.Fatal("sshd does not listen")
-	return nil
+	s.t.Fatalf("the server does not listen: %s", log.String())
 }
 
 func (s *server) file(name string) string { return filepath.Join(s.dir, name) }
@@ -139,4 +153,13 @@ func freePort(t *testing.T) int {
 	}
 	defer l.Close()
 	return l.Addr().(*net.TCPAddr).Port
+}
+
+func homeOf(t *testing.T, name string) string {
+	t.Helper()
+	u, err := user.Lookup(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u.HomeDir
 }

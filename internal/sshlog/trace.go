@@ -22,10 +22,11 @@ var stages = []string{None, Connect, Banner, Kex, Auth, Session}
 // A Trace follows one run of ssh by the lines it prints on standard error with
 // LogLevel DEBUG1. The zero Trace is ready to use.
 type Trace struct {
-	Methods []string // authentication methods that the server would still accept
-	Method  string   // by which the user was authenticated
-	Proxy   bool     // a ProxyCommand or a jump host carries the connection
-	MayAsk  bool     // ssh has come to where it may ask the user: for a host key, a passphrase, a password
+	Software string   // how the server names its software in its identification
+	Methods  []string // authentication methods that the server would still accept
+	Method   string   // by which the user was authenticated
+	Proxy    bool     // a ProxyCommand or a jump host carries the connection
+	MayAsk   bool     // ssh has come to where it may ask the user: for a host key, a passphrase, a password
 
 	stage  int
 	reason string
@@ -100,6 +101,8 @@ func (t *Trace) debug(line string) {
 		t.reach(Connect)
 	case has("Remote protocol version "):
 		t.reach(Banner)
+		_, software, _ := strings.Cut(line, "remote software version ")
+		t.Software = software
 	case has("Server host key: "):
 		t.MayAsk = true
 	case line == "SSH2_MSG_NEWKEYS received":
