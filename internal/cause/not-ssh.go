@@ -9,17 +9,17 @@ import (
 
 var _ = register(Cause{
 	ID:    "not-ssh",
-	Title: "something else than an SSH server answers on this port",
+	Title: "something that is not SSH answers, or stands in between",
 	Doc: Doc{
-		Observed: "The first bytes that came after the connection was made, which protocol they belong to, and how the connection ended.",
-		Judged: "Confirmed when bytes came that are no SSH identification: they are shown. Likely when text came and nothing after it, since an SSH server may send lines before its identification. Possible when the other side closed, reset or stayed silent without a byte, " +
+		Observed: "The first bytes that came after the connection was made, which protocol they belong to, how the connection ended, and whether an SSH server rejected our identification line.",
+		Judged: "Confirmed when bytes came that are no SSH identification: they are shown. Confirmed also when sshd greets and then says that what it read was no SSH identification: ours is one, so something on the way wrote before it. Likely when text came and nothing after it, since an SSH server may send lines before its identification. Possible when the other side closed, reset or stayed silent without a byte, " +
 			"as a forwarder without a backend does, and as a server that refuses does too. " +
 			"Ruled out when an SSH identification or one of sshd's own refusals came. Unknown when no connection was made. Text that came through a ProxyCommand may be the command's own and is judged there.",
 		Explained: "An SSH server begins with a line such as SSH-2.0-OpenSSH_9.2. A web server, a reverse proxy, a captive portal, a load balancer that speaks the PROXY protocol, a TLS tunnel or a tarpit says something else; " +
-			"ssh then reports an invalid format, or that the connection was closed.",
+			"ssh then reports an invalid format, or that the connection was closed. A balancer that begins connections with a PROXY header speaks to sshd before ssh does: sshd answers in plain text, which ssh takes for a packet of an impossible length.",
 		Fixed: "Use the host and the port that sshd listens on; let the reverse proxy or load balancer pass the bytes on as they are; log in to the captive portal.",
 	},
-	Needs: []fact.Any{fact.HandshakeStage, fact.HandshakeReason, fact.HandshakeVia, fact.HandshakeBanner, fact.LooksLike, fact.FirstBytes, fact.Refusal, fact.HandshakeReceived},
+	Needs: []fact.Any{fact.HandshakeStage, fact.HandshakeReason, fact.HandshakeVia, fact.HandshakeBanner, fact.LooksLike, fact.FirstBytes, fact.Refusal, fact.Complaint, fact.HandshakeReceived},
 	Judge: judgeNotSSH,
 	Fix:   fixNotSSH,
 })
@@ -70,9 +70,12 @@ func (g greeting) unnamed() bool { return g.looks == "text" || g.looks == "binar
 func judgeNotSSH(v *fact.View) Verdict {
 	g := greetingOf(v)
 	ownWords, isOwn := sshdsOwnWords(g.first)
+	complaint, _ := fact.Complaint.In(v)
 	switch {
 	case !g.seen:
 		return unknown(v, fact.HandshakeStage)
+	case gotOther[complaint]:
+		return foundHeader(g, complaint)
 	case g.greeted():
 		return Verdict{Status: RuledOut, Reason: "an SSH server answers: " + firstLine(g.banner)}
 	case g.refusal != "" || g.reason == "throttled":
@@ -94,6 +97,24 @@ func judgeNotSSH(v *fact.View) Verdict {
 	}
 	return Verdict{Status: Possible, Impact: Breaks,
 		Reason: fmt.Sprintf("the other side ended the connection (%s) without a byte, as a forwarder without a backend would, and a server that refuses too; the server's log would settle it", g.reason)}
+}
+
+// gotOther are the complaints of sshd, up to 7.9 and since, about a line that
+// is no identification. Others are about one that is late or of another version.
+var gotOther = map[string]bool{"Protocol mismatch.": true, "Invalid SSH identification string.": true}
+
+// foundHeader judges an sshd that read something else than what we sent.
+func foundHeader(g greeting, complaint string) Verdict {
+	return Verdict{
+		Status: Confirmed, Impact: Breaks,
+		Reason:  "sshd says that what it read first was no SSH identification, and ours is one",
+		Summary: "Something on the way writes to sshd before ssh does, as a load balancer with PROXY headers; sshd answers: " + complaint,
+		Why:     "sshd takes the first line that comes for the client's identification. A PROXY header or other text before it makes sshd hang up with a line of plain text, which ssh reads as a packet: \"Bad packet length\" or \"Connection closed\".",
+		Evidence: []Evidence{
+			says(fact.Complaint, "the server said: %s", complaint),
+			says(fact.HandshakeBanner, "it is an SSH server: %s", firstLine(g.banner)),
+		},
+	}
 }
 
 func foundNotSSH(g greeting) Verdict {
@@ -133,6 +154,12 @@ func fixNotSSH(v *fact.View) []remedy.Remedy {
 	plan := func(id string, side remedy.Side, summary string, steps ...remedy.Step) remedy.Remedy {
 		return remedy.Remedy{ID: id, Side: side, Risk: remedy.Harmless, Cures: fact.LooksLike.Name(), Summary: summary, Steps: steps}
 	}
+	noHeader := plan("no-proxy-header", remedy.Network, "stop the load balancer from sending PROXY headers for SSH",
+		advise("HAProxy: take send-proxy and send-proxy-v2 from the server lines of the SSH backend; other balancers: turn the PROXY protocol off for this target"))
+	if complaint, _ := fact.Complaint.In(v); gotOther[complaint] {
+		noHeader.Cures = fact.Complaint.Name()
+		return []remedy.Remedy{noHeader}
+	}
 	plans := []remedy.Remedy{plan("right-port", remedy.Client, "use the host and port that sshd listens on",
 		advise("on the server, to see the port of sshd: ss -tlnp | grep -E 'sshd|:22 '"),
 		advise("then: ssh -p PORT HOST, and in ~/.ssh/config under the Host line of this host: Port PORT"))}
@@ -152,8 +179,7 @@ func fixNotSSH(v *fact.View) []remedy.Remedy {
 		plans = append(plans, plan("inside-tls", remedy.Client, "speak TLS first, if the SSH server is behind a TLS tunnel",
 			advise("to see what is inside: openssl s_client -quiet -connect HOST:PORT; if it says SSH-2.0-..., then in ~/.ssh/config under the Host line of this host: ProxyCommand openssl s_client -quiet -connect %%h:%%p")))
 	case protocols[g.looks] == "the PROXY protocol":
-		plans = append(plans, plan("no-proxy-header", remedy.Network, "stop the load balancer from sending PROXY headers for SSH",
-			advise("HAProxy: take send-proxy and send-proxy-v2 from the server lines of the SSH backend; other balancers: turn the PROXY protocol off for this target")))
+		plans = append(plans, noHeader)
 	case g.looks == "", g.looks == "empty":
 		plans = append(plans, plan("backend", remedy.Server, "see whether a forwarder stands in front of a server that is down",
 			advise("docker-proxy, a load balancer, a service mesh or a NAT rule accepts the connection before the server behind it does: see whether that server runs and listens (docker ps; ss -tln)"),

@@ -26,6 +26,7 @@ var (
 	FirstBytes         = define[string]("handshake.first_bytes", "", "what came instead of an SSH identification? made visible, at most 256 bytes")
 	LooksLike          = define[string]("handshake.looks_like", "", "which protocol is that?")
 	Refusal            = define[string]("handshake.refusal", "", "which refusal of its own did the server print before closing?")
+	Complaint          = define[string]("handshake.complaint", "", "in which words did the server reject our identification after sending its own?")
 	HandshakeTries     = define[int]("handshake.tries", "", "how many connections were tried one after the other?")
 	HandshakeFailures  = define[int]("handshake.failures", "", "how many of these failed before the server's banner?")
 

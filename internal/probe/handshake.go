@@ -18,7 +18,7 @@ var Handshake = Probe{Name: "handshake", Yields: handshakeFacts, Run: runHandsha
 
 var handshakeFacts = []fact.Any{
 	fact.HandshakeVia, fact.HandshakeAddresses, fact.HandshakeStage, fact.HandshakeReason, fact.HandshakeDetail,
-	fact.HandshakeBanner, fact.PreBanner, fact.FirstBytes, fact.LooksLike, fact.Refusal, fact.HandshakeTries, fact.HandshakeFailures,
+	fact.HandshakeBanner, fact.PreBanner, fact.FirstBytes, fact.LooksLike, fact.Refusal, fact.Complaint, fact.HandshakeTries, fact.HandshakeFailures,
 	fact.ServerKex, fact.ServerHostKey, fact.ServerCiphers, fact.ServerMACs, fact.NoCommon, fact.KexUsed, fact.HandshakeHostKey,
 	fact.ProxyStderr, fact.ProxyExit, fact.ResolveTime, fact.ConnectTime, fact.BannerTime, fact.KexInitTime, fact.KexTime,
 	fact.HandshakeSent, fact.HandshakeReceived, fact.RTT, fact.HandshakeFrozen,

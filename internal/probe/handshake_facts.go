@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -98,6 +99,9 @@ func putGreeting(facts *fact.Set, r *sshwire.Result, source string) {
 	}
 	if r.Refusal != "" {
 		fact.Refusal.Put(facts, visible.Line(r.Refusal, mostBanner), source)
+	}
+	if bad, ok := errors.AsType[*sshwire.BadPacket](r.Err); ok && bad.Text != "" {
+		fact.Complaint.Put(facts, visible.Line(bad.Text, mostBanner), source)
 	}
 	if r.Reason == sshwire.ReasonThrottled && r.Disconnect != nil {
 		fact.Refusal.Put(facts, visible.Line(r.Disconnect.Text, mostBanner), source)

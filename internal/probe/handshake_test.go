@@ -256,6 +256,9 @@ func TestHandshakesThatFail(t *testing.T) {
 		{"refusal in words", fmt.Sprintf("HostName 127.0.0.1\nPort %d", talker(t, "Exceeded MaxStartups\r\n")), "connect", "throttled", "Exceeded MaxStartups", func(t *testing.T, facts *fact.Set) {
 			want(t, facts, fact.Refusal, "Exceeded MaxStartups")
 		}},
+		{"something wrote to sshd before us", fmt.Sprintf("HostName 127.0.0.1\nPort %d", talker(t, "SSH-2.0-OpenSSH_9.2\r\nInvalid SSH identification string.\r\n")), "banner", "protocol-error", "Invalid SSH identification", func(t *testing.T, facts *fact.Set) {
+			want(t, facts, fact.Complaint, "Invalid SSH identification string.")
+		}},
 		{"terminal escapes", fmt.Sprintf("HostName 127.0.0.1\nPort %d", talker(t, "SSH-2.0-evil \x1b]0;owned\a\r\n")), "banner", "closed", "SSH_MSG_KEXINIT", func(t *testing.T, facts *fact.Set) {
 			want(t, facts, fact.HandshakeBanner, `SSH-2.0-evil \x1b]0;owned\x07`)
 		}},
