@@ -188,10 +188,10 @@ sessions() {
 
 disks() {
 	mark mounts; grep -E '^[^ ]+ (/|/var|/tmp|/run|/home|/var/log) ' /proc/mounts | cut -c1-300
-	mark df; lim 2 df -P -k / /var /var/log /tmp /run
-	mark df-i; lim 2 df -P -i / /var /var/log /tmp /run
-	mark df home; lim 2 df -P -k "$HOME" /home
-	mark df-i home; lim 2 df -P -i "$HOME" /home
+	mark df; lim 1 df -P -k / /var /var/log /tmp /run
+	mark df-i; lim 1 df -P -i / /var /var/log /tmp /run
+	mark df home; lim 1 df -P -k "$HOME" /home
+	mark df-i home; lim 1 df -P -i "$HOME" /home
 }
 
 # From here on: what root sees more of.

@@ -254,7 +254,7 @@ func (r *reading) disks() {
 		disks = append(disks, d)
 	}
 	if len(disks) == 0 {
-		r.miss(notThere, fact.Disks)
+		r.miss("df there said nothing: a file system may not answer", fact.Disks)
 		return
 	}
 	fact.Disks.Put(r.facts, disks, r.source("df"))

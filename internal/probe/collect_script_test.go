@@ -1,0 +1,142 @@
+package probe
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"sshtay/internal/fact"
+	"sshtay/internal/host"
+	"sshtay/internal/testenv"
+)
+
+// collectedBy runs the collector as sh -c would, by this shell, with these
+// variables, and returns its sections.
+func collectedBy(t *testing.T, shell []string, env ...string) sections {
+	t.Helper()
+	r, err := host.Local{}.Run(context.Background(), host.Command{Argv: append(shell, "-c", "S='"+strings.ReplaceAll(script("NONCE"), "'", `'\''`)+`'; eval "$S"`), Env: env})
+	if err != nil || r.Exit != 0 {
+		t.Fatalf("%v: %v, status %d", shell, err, r.Exit)
+	}
+	if len(r.Stderr) > 0 {
+		t.Errorf("%v: the script wrote on standard error: %.500s", shell, r.Stderr)
+	}
+	return parseSections(string(r.Stdout), "NONCE")
+}
+
+// TestScriptInEveryShell: sh is another program on every system.
+func TestScriptInEveryShell(t *testing.T) {
+	names := func(s sections) map[string]bool {
+		all := map[string]bool{}
+		for name := range s {
+			all[name] = true
+		}
+		return all
+	}
+	want := names(collectedBy(t, []string{testenv.Need(t, "dash")[0]}))
+	if len(want) < 20 || !want["end"] {
+		t.Fatalf("the script has only the sections %v", want)
+	}
+	for _, shell := range [][]string{{"bash", "--posix"}, {"zsh", "--emulate", "sh"}, {"busybox", "ash"}} {
+		path := testenv.Need(t, shell[0])[0]
+		got := names(collectedBy(t, append([]string{path}, shell[1:]...)))
+		if fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("%v: sections %v, want %v", shell, got, want)
+		}
+	}
+}
+
+// tools makes a folder with these programs, as the only PATH of a script that
+// still finds the system's own behind it.
+func tools(t *testing.T, scripts map[string]string) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/tmp", "sshtay-tools-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range scripts {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+text+"\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return "PATH=" + dir + ":" + os.Getenv("PATH")
+}
+
+// TestScriptIsBounded: programs that hang are cut, with timeout(1) or without,
+// and what does not depend on them is there.
+func TestScriptIsBounded(t *testing.T) {
+	hang := map[string]string{"ss": "exec sleep 100", "df": "exec sleep 100", "dpkg-query": "exec sleep 100"}
+	for _, broken := range []bool{false, true} {
+		if broken {
+			hang["timeout"] = "echo usage: timeout -t seconds program >&2; exit 1" // as busybox had it once
+		}
+		s := collectedBy(t, []string{"sh"}, tools(t, hang))
+		for _, name := range []string{"env", "proc", "meminfo", "sockets ss", "end"} {
+			if _, ok := s[name]; !ok {
+				t.Errorf("without timeout %v: no section %q", broken, name)
+			}
+		}
+		facts := &fact.Set{}
+		putServer(facts, s, "local")
+		absent(t, facts, fact.Disks, "df there said nothing")
+		if n, ok := fact.MemTotal.Get(facts); !ok || n == 0 {
+			t.Errorf("memory %d", n)
+		}
+	}
+}
+
+// TestScriptThroughSudo: with sudo that needs no password the server is seen
+// as root sees it, in one use of sudo; where sudo refuses, and where the account
+// does not look as if it were allowed, as the account sees it.
+func TestScriptThroughSudo(t *testing.T) {
+	testenv.Need(t, "sudo")
+	s := newServer(t, "ClientAliveInterval 17")
+	for _, c := range []struct {
+		name, rule string
+		root       bool
+		tries      int
+	}{
+		{"allowed", "%s ALL=(ALL) NOPASSWD: ALL", true, 1},
+		{"asks for a password", "%s ALL=(ALL) ALL", false, 1},
+		{"not allowed at all", "", false, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			user := newUser(t, testenv.Need(t, "sh")[0], nil)
+			log := s.file("sudo.log")
+			os.Remove(log)
+			if c.rule != "" {
+				file := "/etc/sudoers.d/" + user
+				rule := fmt.Sprintf(c.rule+"\nDefaults:%[1]s logfile=%[2]s\n", user, log)
+				if err := os.WriteFile(file, []byte(rule), 0o440); err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { os.Remove(file) })
+			}
+			facts := loggedIn(t, s.target(user, "user", "known"), patient)
+			want(t, facts, fact.SessionKind, "shell")
+			want(t, facts, fact.ServerUser, user)
+			if c.root {
+				want(t, facts, fact.ClientAliveInterval, 17e9)
+				want(t, facts, fact.SSHDStale, false)
+				want(t, facts, fact.SSHDHostKeys, 1)
+				if n, ok := fact.SSHDFiles.Get(facts); !ok || n < 3 {
+					t.Errorf("sshd's files %d", n)
+				}
+			} else {
+				absent(t, facts, fact.SSHDFiles, "`sudo -n`")
+				absent(t, facts, fact.FirewallLimits, "`sudo -n`")
+			}
+			tries, _ := os.ReadFile(log)
+			if n := strings.Count(string(tries), user+" : "); n != c.tries {
+				t.Errorf("sudo logged %d tries, want %d:\n%s", n, c.tries, tries)
+			}
+		})
+	}
+}
