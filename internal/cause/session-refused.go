@@ -16,14 +16,14 @@ var _ = register(Cause{
 	Doc: Doc{
 		Observed: "How far the login came after the authentication, what ran in the session, what it printed and with which status it ended, how long it took, ForceCommand, the sftp subsystem, and the log's lines about PAM and about sessions that could not be started.",
 		Judged: "Confirmed when the server itself says no in the session (a closed account, nologin, PAM), when the log tells it of this login, or when the login prints text before a command's own output. " +
-			"Likely when the session ends at once without a word, or the connection ends between authentication and session. Possible when something else than our command ran, as with a forced command, or when the session stayed silent. " +
+			"Likely when the session ends at once without a word, when the connection ends between authentication and session, and when sshd accepts the key and then closes without a word. Possible when something else than our command ran, as with a forced command, or when the session stayed silent. " +
 			"Ruled out when a session ran our command, however slow the login shell was, and when the account is for sftp only.",
 		Explained: "After the authentication sshd becomes the user: PAM opens a session, the chroot directory is entered, the login shell starts. Each of these can say no, and some say it only in the server's log. " +
 			"A login shell that prints text for every command breaks scp, sftp and rsync, which take the text for their own protocol; text for people who log in at a terminal does not.",
 		Fixed: "Mend what says no: the account's shell and expiry, /etc/nologin, limits, the chroot's owner. Let shell start-up files print only where a person is.",
 	},
 	Needs: []fact.Any{
-		fact.LoginStage, fact.LoginReason, fact.LoginError, fact.LoginMethods, fact.LoginExit, fact.SessionKind, fact.SessionNoise, fact.SessionShellTime, fact.SessionEnd,
+		fact.LoginStage, fact.LoginReason, fact.LoginError, fact.LoginMethods, fact.LoginKeyAccepted, fact.LoginCutAfter, fact.LoginExit, fact.SessionKind, fact.SessionNoise, fact.SessionShellTime, fact.SessionEnd,
 		fact.ForceCommand, fact.SFTPServer, fact.LogPAM, fact.LogChroot,
 	},
 	Judge: judgeSessionRefused,
@@ -42,7 +42,9 @@ type session struct {
 	took             time.Duration
 	timed            bool
 	forced, sftp     string
-	pam, failures    []string // lines of the log
+	goodKey          bool          // the server said that it would accept the key
+	cutAfter         time.Duration // 0 when the login was not cut off during the authentication
+	pam, failures    []string      // lines of the log
 }
 
 func sessionOf(v *fact.View) session {
@@ -52,6 +54,8 @@ func sessionOf(v *fact.View) session {
 	s.end, _ = fact.SessionEnd.In(v)
 	s.noise, _ = fact.SessionNoise.In(v)
 	s.took, s.timed = fact.SessionShellTime.In(v)
+	s.goodKey, _ = fact.LoginKeyAccepted.In(v)
+	s.cutAfter, _ = fact.LoginCutAfter.In(v)
 	s.forced, _ = fact.ForceCommand.In(v)
 	s.sftp, _ = fact.SFTPServer.In(v)
 	s.pam, _ = fact.LogPAM.In(v)
@@ -232,6 +236,14 @@ func (s session) judgeAtTheDoor() Verdict {
 		found.Reason = "sshd's log says why"
 		found.Summary = "PAM on the server turns the account away: " + lastLine(s.pam)
 		found.Evidence = []Evidence{says(fact.LogPAM, "%s", lastLine(s.pam))}
+	case s.goodKey && s.reason == "closed" && s.cutAfter > 0 && s.cutAfter < slowLogin:
+		found.Status = Likely
+		found.Reason = "the server accepted the key and then closed in order, too early for LoginGraceTime; its log would settle it"
+		found.Summary = "The server accepts the key and closes the connection, as it does when PAM refuses the account."
+		found.Evidence = []Evidence{
+			says(fact.LoginKeyAccepted, "the server said that it would accept the key"),
+			says(fact.LoginReason, "then it closed the connection, %s after it was made", span(s.cutAfter)),
+		}
 	default:
 		last := "without a word"
 		if !strings.HasPrefix(s.said, "Connection ") && s.said != "" {

@@ -51,6 +51,7 @@ var (
 	LoginExit        = define[int]("login.exit_status", "", "with which status did ssh end?")
 	LoginMethods     = define[[]string]("login.methods", "", "which authentication methods would the server still accept?")
 	LoginMethod      = define[string]("login.method", "", "by which method was the user authenticated?")
+	LoginKeyAccepted = define[bool]("login.key_accepted", "", "did the server say that it would accept a key of the user's?")
 	LoginTime        = define[time.Duration]("login.time", "s", "how long did it take from starting ssh to the session?")
 	LoginAuthTime    = define[time.Duration]("login.auth_time", "s", "how long did the authentication take?")
 	LoginCutAfter    = define[time.Duration]("login.cut_after", "s", "how long after the connection was made did the other side end it, when that was during the authentication?")

@@ -24,7 +24,7 @@ var Login = Probe{
 }
 
 var loginYields = append([]fact.Any{
-	fact.LoginStage, fact.LoginReason, fact.LoginError, fact.LoginExit, fact.LoginMethods, fact.LoginMethod,
+	fact.LoginStage, fact.LoginReason, fact.LoginError, fact.LoginExit, fact.LoginMethods, fact.LoginMethod, fact.LoginKeyAccepted,
 	fact.LoginTime, fact.LoginAuthTime, fact.LoginCutAfter, fact.SessionKind, fact.SessionNoise, fact.SessionShellTime, fact.SessionEnd,
 }, serverFacts...)
 
@@ -173,6 +173,9 @@ func (w *watch) report(facts *fact.Set, exit int, cause error) {
 	}
 	if t.Method != "" {
 		fact.LoginMethod.Put(facts, visible.Line(t.Method, 100), source)
+	}
+	if t.Methods != nil {
+		fact.LoginKeyAccepted.Put(facts, t.Taken, source)
 	}
 	if cause == nil {
 		fact.LoginExit.Put(facts, exit, "ssh")

@@ -26,6 +26,7 @@ type Trace struct {
 	Methods  []string // authentication methods that the server would still accept
 	Method   string   // by which the user was authenticated
 	Proxy    bool     // a ProxyCommand or a jump host carries the connection
+	Taken    bool     // the server said that it would accept a key of the user's
 	MayAsk   bool     // ssh has come to where it may ask the user: for a host key, a passphrase, a password
 
 	stage  int
@@ -111,6 +112,8 @@ func (t *Trace) debug(line string) {
 		_, methods, _ := strings.Cut(line, ": ")
 		t.Methods = strings.SplitN(methods, ",", maxMethods+1)
 		t.Methods = t.Methods[:min(len(t.Methods), maxMethods)]
+	case has("Server accepts key: "):
+		t.Taken = true
 	case has("Authentication succeeded ("):
 		t.reach(Auth)
 		t.Method = strings.TrimRight(strings.TrimPrefix(line, "Authentication succeeded ("), ").")

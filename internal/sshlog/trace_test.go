@@ -56,6 +56,20 @@ func TestTranscripts(t *testing.T) {
 	}
 }
 
+// TestServerAcceptsKey: that a key is good, and that it is not, is known
+// before the login is over.
+func TestServerAcceptsKey(t *testing.T) {
+	for name, want := range map[string]bool{"9.2-session": true, "9.2-wrong-key": false, "9.6-too-many-keys": false} {
+		var trace Trace
+		for line := range strings.Lines(read(t, filepath.Join("testdata/trace", name+".txt"))) {
+			trace.Add(line)
+		}
+		if trace.Taken != want {
+			t.Errorf("%s: a key was accepted: %v, want %v", name, trace.Taken, want)
+		}
+	}
+}
+
 // TestSayings holds single lines of many versions to their words.
 func TestSayings(t *testing.T) {
 	for line, want := range map[string]string{
