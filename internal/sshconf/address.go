@@ -91,6 +91,34 @@ func parseNetwork(s string) (netip.Prefix, error) {
 	return p, nil
 }
 
+// matchAddrList holds an address against networks, addresses and name
+// patterns; an empty addr only checks the list.
+func matchAddrList(addr, list string) (verdict, error) {
+	a, ok := parseAddr(addr)
+	if addr != "" && !ok {
+		return unmatched, nil
+	}
+	v := unmatched
+	for _, p := range strings.Split(list, ",") {
+		p, not := strings.CutPrefix(p, "!")
+		if p == "" {
+			return unmatched, errNotNetwork
+		}
+		network, err := parseNetwork(p)
+		if err == errMask {
+			return unmatched, err
+		}
+		hit := addr != "" && (err == nil && network.Contains(a) || err != nil && match(addr, p))
+		switch {
+		case hit && not:
+			return negated, nil
+		case hit:
+			v = matched
+		}
+	}
+	return v, nil
+}
+
 // matchNetworks holds an address against networks only.
 func matchNetworks(addr netip.Addr, list string) (bool, error) {
 	found := false

@@ -82,7 +82,8 @@ func (r Release) algorithms(kind algorithmKind) (names []string) {
 	return names
 }
 
-// keyNicknames are accepted as key types too, though they then select nothing.
+// keyNicknames are accepted as key types too until 9.9, though they select
+// nothing.
 var keyNicknames = strings.Fields("ed25519 ed25519-sk ecdsa ecdsa-sk dsa rsa xmss")
 
 // validAlgorithms tells whether OpenSSH takes a list. As there, an empty name
@@ -99,12 +100,14 @@ func (r Release) validAlgorithms(kind algorithmKind, list string) bool {
 		switch {
 		case name == "":
 			return true
+		case kind == caAlgorithms && r.has(904) && slices.Contains(names, name) && strings.Contains(name, "-cert"):
+			return false
 		case slices.Contains(names, name):
 		case kind != keyAlgorithms && kind != caAlgorithms:
 			if kind != kexAlgorithms || !slices.Contains(r.algorithms(gssAlgorithms), gssName(name)) {
 				return false
 			}
-		case slices.Contains(keyNicknames, strings.ToLower(name)):
+		case !r.has(909) && slices.Contains(keyNicknames, strings.ToLower(name)):
 		case !slices.ContainsFunc(names, func(n string) bool { return matchList(n, name, false) != unmatched }):
 			return false
 		}

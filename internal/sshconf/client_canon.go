@@ -58,8 +58,8 @@ func (c *clientRun) canonicalMode() string {
 // direct tells whether no proxy stands between: then names are ours to look up.
 func (c *clientRun) direct() bool {
 	command, _ := c.text("proxycommand")
-	jump, jumps := c.text(jumpKey)
-	if jump == "none" && c.release.has(1003) {
+	_, jumps := c.text(jumpKey)
+	if c.noJump && c.release.has(1003) {
 		jumps = false
 	}
 	return (command == "" || strings.EqualFold(command, "none")) && !jumps
@@ -123,7 +123,7 @@ func (c *clientRun) resolveCanonical(mode string) (bool, error) {
 			return true, nil
 		}
 	}
-	if local, ok := c.text("canonicalizefallbacklocal"); ok && local == "no" && c.env.LookupHost != nil {
+	if local, ok := c.text("canonicalizefallbacklocal"); ok && local == "no" && (len(candidates) == 0 || c.env.LookupHost != nil) {
 		return false, fmt.Errorf("could not resolve host \"%s\"", printable(c.host))
 	}
 	return false, nil

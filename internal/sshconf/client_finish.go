@@ -19,7 +19,9 @@ func (c *clientRun) finish() error {
 	if !c.release.has(1003) {
 		c.clearNone("revokedhostkeys")
 	}
-	c.clearNone(jumpKey)
+	if c.noJump {
+		c.clearNone(jumpKey)
+	}
 	if err := c.jumpLoop(); err != nil {
 		return err
 	}

@@ -113,7 +113,7 @@ func canonicalDomains(r *run, l *line) error {
 	if err != nil {
 		return err
 	}
-	if _, set := r.text(l.key); len(words) > maxCanonical && r.active && !set && !r.release.has(1004) {
+	if _, set := r.text(l.key); len(words) > maxCanonical && r.active && !set && !r.release.has(907) {
 		return errors.New("too many hostname suffixes")
 	}
 	for i, w := range words {
@@ -140,7 +140,7 @@ func permittedCNAMEs(r *run, l *line) error {
 			words[i] = asciiLower(source + ":" + target)
 		}
 	}
-	if _, set := r.text(l.key); len(words) > maxCanonical && r.active && !set && !r.release.has(1004) {
+	if _, set := r.text(l.key); len(words) > maxCanonical && r.active && !set && !r.release.has(907) {
 		return errors.New("too many permitted CNAMEs")
 	}
 	r.firstLine(l.key, words)

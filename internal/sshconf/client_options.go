@@ -51,8 +51,8 @@ func command(r *run, l *line) error {
 }
 
 func proxyCommand(r *run, l *line) error {
-	jump, ok := r.text("proxyjump")
-	if blocks := ok && !(jump == "none" && (r.release.has(1003) || r.release.Debian)); blocks && r.active {
+	_, ok := r.text(jumpKey)
+	if blocks := ok && !(r.noJump && (r.release.has(1003) || r.release.Debian)); blocks && r.active {
 		l.args = nil
 		r.slot("proxyjump").hide(Value{l.keyword + " " + strings.TrimLeft(l.rest, blanks+"="), r.at})
 		return nil
@@ -185,7 +185,7 @@ func wordList(limit int) directive {
 
 // some is the error of a list without a word, which newer releases refuse.
 func (r *run) some(l *line, words []string) error {
-	if len(words) == 0 && r.release.has(1004) {
+	if len(words) == 0 && r.release.has(907) {
 		return fmt.Errorf("no %s specified", l.key)
 	}
 	return nil

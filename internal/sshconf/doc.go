@@ -3,14 +3,22 @@
 // hides.
 //
 // [Parse] turns one file into lines without losing a byte. [ResolveClient] does
-// what `ssh -G` does, on a machine described by an [Env]: [OS] is this one,
-// [Files] one of which only some files are known. The rules depend on the
-// [Release] of OpenSSH; they are exact for 8.7 and later and close before.
+// what `ssh -G` does and [ResolveServer] what `sshd -T -C` does, on a machine
+// described by an [Env]: [OS] is this one, [Files] one of which only some files
+// are known. Both give a [Resolved]: a [Setting] for every keyword, with the
+// values as the programs print them, the [Origin] of each, and the values it
+// hides; [Setting.Describe] says it in a sentence.
 //
-// Where ssh is installed its own dump is the authority: read it with
-// [ParseDump] and join it with the origins by [Explain].
+// The rules depend on the [Release] of OpenSSH: they are exact for 8.7 and
+// later, as Debian builds it, and close before. `ssh -V` tells Debian's patches,
+// `sshd -V` does not.
+//
+// Where the programs are installed their own dump is the authority: read it
+// with [ParseDump] and join it with the origins by [Explain], which also lists
+// where the two disagree.
 //
 // Nothing here writes, runs or connects. Commands of Match exec and lookups go
 // through functions of the Env; without them what depends on them is warned
-// of.
+// of. Reading is bounded: 4 MiB and 100,000 directives a file, 32 MiB and a
+// million directives together, includes 16 deep.
 package sshconf

@@ -58,7 +58,7 @@ func (g *generator) directive(key, value string) string {
 		value = g.pick(`"`+value+`"`, "'"+value+"'", value[:len(value)/2]+`"`+value[len(value)/2:]+`"`)
 	}
 	if g.chance(0.01) {
-		key = `"` + key + `"`
+		key, separator = `"`+key+`"`, " "
 	}
 	end := ""
 	if g.chance(0.06) {

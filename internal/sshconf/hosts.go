@@ -167,6 +167,8 @@ func proxyJump(r *run, l *line) error {
 
 func (r *run) jump(s string, strict bool) error {
 	if strings.EqualFold(s, "none") {
+		_, set := r.text(jumpKey)
+		r.noJump = r.noJump || r.active && !set
 		r.first(jumpKey, "none")
 		return nil
 	}

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// words are the criteria of a Match line. OpenSSH 10.0 cuts them like the
-// arguments of any directive; before, like keywords.
+// words are the criteria of a Match line. OpenSSH 9.9 and later cut them like
+// the arguments of any directive; before, they were cut like keywords.
 type words interface {
 	next() (word string, ok bool)
 	more() bool // something is left
@@ -24,17 +24,19 @@ func (a argWords) more() bool           { return len(a.l.args) > 0 }
 // criteria walks over the criteria of a Match line.
 type criteria struct {
 	words
-	comments bool     // 8.7 and later: a # ends the line
-	modern   bool     // 10.0 and later: ATTRIBUTE=VALUE is one word
-	valued   []string // the attributes that may be written so
-	seen     int
+	comments  bool     // 8.7 and later: a # ends the line
+	arguments bool     // 9.9 and later: an empty word does not end the line
+	joined    bool     // 10.0 and later: ATTRIBUTE=VALUE is one word
+	valued    []string // the attributes that may be written so
+	seen      int
 }
 
 func (r *run) criteria(l *line, valued []string) *criteria {
-	if r.release.has(1000) {
-		return &criteria{words: argWords{l}, modern: true, comments: true, valued: valued}
+	c := &criteria{words: &delimiter{rest: l.rest}, comments: r.release.has(807), valued: valued}
+	if r.release.has(909) {
+		c.words, c.arguments, c.joined = argWords{l}, true, r.release.has(1000)
 	}
-	return &criteria{words: &delimiter{rest: l.rest}, comments: r.release.has(807)}
+	return c
 }
 
 // criterion is one attribute; value holds what was written together with it.
@@ -47,13 +49,13 @@ type criterion struct {
 // step returns the next attribute. It is false at the end.
 func (c *criteria) step() (criterion, bool) {
 	name, ok := c.next()
-	if comment := c.comments && strings.HasPrefix(name, "#"); !ok || name == "" && !c.modern || comment {
+	if comment := c.comments && strings.HasPrefix(name, "#"); !ok || name == "" && !c.arguments || comment {
 		if comment {
 			c.drain()
 		}
 		return criterion{}, false
 	}
-	if before, after, found := strings.Cut(name, "="); found && c.modern {
+	if before, after, found := strings.Cut(name, "="); found && c.joined {
 		for _, v := range c.valued {
 			if strings.EqualFold(strings.TrimPrefix(before, "!"), v) {
 				return criterion{before, after, true}, true
@@ -75,7 +77,7 @@ func (c *criteria) argument(of criterion, emptyOK bool) (string, error) {
 	if !of.given {
 		of.value, of.given = c.next()
 	}
-	if !of.given || c.comments && strings.HasPrefix(of.value, "#") || of.value == "" && !(emptyOK && c.modern) {
+	if !of.given || c.comments && strings.HasPrefix(of.value, "#") || of.value == "" && !(emptyOK && c.joined) {
 		return "", fmt.Errorf("missing Match criteria for %s", printable(of.name))
 	}
 	return of.value, nil

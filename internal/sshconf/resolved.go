@@ -50,6 +50,9 @@ func (r *run) setting(name, unset string) Setting {
 	s := Setting{Keyword: name}
 	if slot := r.slots[strings.ToLower(name)]; slot != nil {
 		s.Values, s.Hides = slot.values, slot.hides
+		if slot.none {
+			return s
+		}
 	}
 	if len(s.Values) == 0 && unset != "" {
 		s.Values = []Value{{Text: unset}}

@@ -11,12 +11,15 @@ import (
 type LineError struct {
 	File string
 	Line int
-	Text string
+	Err  error
 }
 
 func (e *LineError) Error() string {
-	return fmt.Sprintf("%s line %d: %s", printable(e.File), e.Line, e.Text)
+	return fmt.Sprintf("%s line %d: %v", printable(e.File), e.Line, e.Err)
 }
+
+// Unwrap is the reason without the place.
+func (e *LineError) Unwrap() error { return e.Err }
 
 // Bounds of one resolution, far above what people write.
 const (
@@ -46,6 +49,8 @@ type run struct {
 	forwards []forward          // ssh: in the order read
 	jumpUser string             // ssh: of the last hop
 	jumpPort int
+	noJump   bool     // ssh: ProxyJump none, as opposed to a host of that name
+	listens  []listen // sshd: in the order read
 }
 
 // slot holds what is known of one keyword, or of one half of a keyword that
@@ -53,6 +58,7 @@ type run struct {
 type slot struct {
 	values []Value
 	hides  []Value
+	none   bool // set to nothing: the default does not come back
 }
 
 func newRun(env *Env, release Release) *run {
@@ -96,10 +102,11 @@ func (r *run) first(key string, texts ...string) {
 // last sets a slot that its last line sets.
 func (r *run) last(key, text string) {
 	s := r.slot(key)
-	for _, v := range s.values {
+	before := s.values
+	s.values = []Value{{text, r.at}}
+	for _, v := range before {
 		s.hide(v)
 	}
-	s.values = []Value{{text, r.at}}
 }
 
 // add appends to a slot that collects.
@@ -125,7 +132,7 @@ func (s *slot) hide(v Value) {
 // fail records an error of the line being applied.
 func (r *run) fail(err error) {
 	if len(r.errs) < maxErrors {
-		r.errs = append(r.errs, &LineError{r.at.File, r.at.Line, err.Error()})
+		r.errs = append(r.errs, &LineError{r.at.File, r.at.Line, err})
 	}
 }
 
