@@ -22,7 +22,7 @@ var _ = register(Cause{
 		Fixed: "LoginGraceTime 120 on the server; take away what makes the login slow: UseDNS no, a dead name server in resolv.conf, GSSAPIAuthentication no where there is no Kerberos.",
 	},
 	Needs: []fact.Any{
-		fact.LoginGraceTime, fact.LoginAuthTime, fact.BannerTime, fact.KexTime, fact.LoginTime, fact.LoginStage, fact.LoginCutAfter,
+		fact.LoginGraceTime, fact.LoginAuthTime, fact.BannerTime, fact.KexTime, fact.LoginTime, fact.LoginStage, fact.LoginCutAfter, fact.RTT,
 		fact.LogGraceOurs, fact.UseDNS, fact.SSHDPackage, fact.ServerVia,
 	},
 	Judge: judgeLoginGrace,
@@ -49,6 +49,7 @@ type login struct {
 	took       time.Duration // what sshd counts: greeting, key exchange, authentication
 	timed      bool
 	failedWith time.Duration // how long it took until it was closed before the user was authenticated
+	trip       time.Duration // that the path took of it, and sshd did not see
 	cut        bool
 	naming     int
 	silent     bool // this sshd does not log it
@@ -61,7 +62,11 @@ func loginOf(v *fact.View) login {
 	l.silent = logsNoGrace(v)
 	stage, _ := fact.LoginStage.In(v)
 	total, totalSeen := fact.LoginTime.In(v)
+	// sshd's clock starts half a round trip after ours, and its end takes as
+	// long to come.
+	l.trip, _ = fact.RTT.In(v)
 	if l.failedWith, l.cut = fact.LoginCutAfter.In(v); l.cut {
+		l.failedWith = max(0, l.failedWith-l.trip)
 		return l
 	}
 	if l.took, l.timed = fact.LoginAuthTime.In(v); l.timed {
@@ -196,7 +201,11 @@ func (l login) says() []Evidence {
 		e = append(e, says(fact.LoginAuthTime, "the login took %s", span(l.took)))
 	}
 	if l.cut {
-		e = append(e, says(fact.LoginCutAfter, "the login was cut off after %s", span(l.failedWith)))
+		way := ""
+		if l.trip >= sharpness {
+			way = fmt.Sprintf(", not counting %s on the way", span(l.trip))
+		}
+		e = append(e, says(fact.LoginCutAfter, "the login was cut off after %s%s", span(l.failedWith), way))
 	}
 	if l.naming > 0 {
 		e = append(e, says(fact.LogGraceOurs, "%s of the log", count(l.naming, "line")))
