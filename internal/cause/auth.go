@@ -202,6 +202,6 @@ func oneKey(only bool, plan func(string, remedy.Side, string, ...remedy.Step) re
 	}
 	return plan("one-key", remedy.Client, "offer only the key that is named for this host", remedy.Step{
 		Kind: remedy.SSHConfig, With: map[string]string{"IdentitiesOnly": "yes"},
-		Text: "in ~/.ssh/config, above every `Host *`, under a Host line for this host: IdentitiesOnly yes, and IdentityFile with the path of the key that the server knows",
+		Text: ownHost + ": IdentitiesOnly yes, and IdentityFile with the path of the key that the server knows",
 	})
 }

@@ -276,7 +276,7 @@ func fixClientSide(v *fact.View) []remedy.Remedy {
 	}
 	option := func(name, value string) remedy.Step {
 		return remedy.Step{Kind: remedy.SSHConfig, With: map[string]string{name: value},
-			Text: fmt.Sprintf("in ~/.ssh/config, above every `Host *`, under a Host line for this host: %s %s", name, value)}
+			Text: fmt.Sprintf(ownHost+": %s %s", name, value)}
 	}
 	switch fault {
 	case badConfig:

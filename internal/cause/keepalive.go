@@ -234,7 +234,7 @@ func fixKeepalive(v *fact.View) []remedy.Remedy {
 			Summary: "let ssh ask the server for a sign of life every minute",
 			Steps: []remedy.Step{{
 				Kind: remedy.SSHConfig, With: map[string]string{"ServerAliveInterval": "60", "ServerAliveCountMax": "3"},
-				Text: "in ~/.ssh/config, above every `Host *`, under a Host line for this host: ServerAliveInterval 60 and ServerAliveCountMax 3",
+				Text: clientPlace(v, fact.ServerAliveInterval) + ": ServerAliveInterval 60 and ServerAliveCountMax 3",
 			}},
 		})
 	}

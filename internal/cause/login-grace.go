@@ -239,7 +239,7 @@ func fixLoginGrace(v *fact.View) []remedy.Remedy {
 		Summary: "do not try Kerberos first, where you do not use it",
 		Steps: []remedy.Step{{
 			Kind: remedy.SSHConfig, With: map[string]string{"GSSAPIAuthentication": "no"},
-			Text: "in ~/.ssh/config, above every `Host *`, under a Host line for this host: GSSAPIAuthentication no",
+			Text: ownHost + ": GSSAPIAuthentication no",
 		}},
 	})
 }

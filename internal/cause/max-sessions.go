@@ -191,7 +191,7 @@ func fixMaxSessions(v *fact.View) []remedy.Remedy {
 		Summary: "give each session to this host a connection of its own",
 		Steps: []remedy.Step{{
 			Kind: remedy.SSHConfig, With: map[string]string{"ControlMaster": "no", "ControlPath": "none"},
-			Text: "in ~/.ssh/config, above every `Host *`, under a Host line for this host: ControlMaster no and ControlPath none",
+			Text: ownHost + ": ControlMaster no and ControlPath none",
 		}},
 	})
 }

@@ -4,8 +4,25 @@ import (
 	"fmt"
 
 	"sshtay/internal/fact"
+	"sshtay/internal/pattern"
 	"sshtay/internal/remedy"
 )
+
+// ownHost is where an option for one host belongs so that nothing hides it.
+const ownHost = "in ~/.ssh/config, above every `Host *`, under a Host line for this host"
+
+// clientPlace is where an option of ssh is to be changed: in the line that sets
+// it now, when that is known.
+func clientPlace(v *fact.View, k fact.Any) string {
+	if at := setAt.FindStringSubmatch(v.Source(k)); at != nil {
+		return "in " + at[1] + ", where it is set now"
+	}
+	return ownHost
+}
+
+// setAt is the file and line in a source such as "ssh -G; ~/.ssh/config:14,
+// which hides 60 in /etc/ssh/ssh_config:52".
+var setAt = pattern.New(`; ([^;,]+:\d+)(,|$)`)
 
 // setSSHD are the steps that set one option of sshd and make it live.
 func setSSHD(option, value string) []remedy.Step {
@@ -42,7 +59,7 @@ func shareConnection(cures fact.Any) remedy.Remedy {
 		Summary: "let all ssh, scp and git commands to this host share one connection",
 		Steps: []remedy.Step{{
 			Kind: remedy.SSHConfig, With: map[string]string{"ControlMaster": "auto", "ControlPath": "~/.ssh/cm-%C", "ControlPersist": "60"},
-			Text: "in ~/.ssh/config, above every `Host *`, under a Host line for this host: ControlMaster auto, ControlPath ~/.ssh/cm-%C and ControlPersist 60",
+			Text: ownHost + ": ControlMaster auto, ControlPath ~/.ssh/cm-%C and ControlPersist 60",
 		}},
 	}
 }

@@ -261,7 +261,7 @@ func fixFamily(good, bad fact.Address) []remedy.Remedy {
 		Summary: "until then let ssh use only " + good.Family + " for this host",
 		Steps: []remedy.Step{{
 			Kind: remedy.SSHConfig, With: map[string]string{"AddressFamily": family},
-			Text: "in ~/.ssh/config, above every `Host *`, under a Host line for this host: AddressFamily " + family,
+			Text: ownHost + ": AddressFamily " + family,
 		}},
 	}}
 }
