@@ -148,7 +148,7 @@ sockets() {
 services() {
 	if have systemctl && [ -d /run/systemd/system ]; then
 		mark units
-		lim 2 systemctl show -p Id -p LoadState -p ActiveState -p SubState -p Result -p MainPID -p Accept -p NRefused \
+		lim 2 systemctl show -p Id -p LoadState -p ActiveState -p SubState -p Result -p MainPID -p Accept -p NConnections -p MaxConnections \
 			ssh.service sshd.service ssh.socket sshd.socket
 	fi
 	[ -d /run/openrc ] && mark openrc && ls -d /run/openrc/started/sshd /run/openrc/failed/sshd /run/openrc/started/dropbear

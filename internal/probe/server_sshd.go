@@ -105,6 +105,7 @@ func (r *reading) activation() {
 		}
 	}
 	put := func(how, source string) { fact.SSHDActivation.Put(r.facts, how, r.source(source)) }
+	r.socketUnit(socket)
 	chain := strings.Fields(r.env["chain"])
 	switch {
 	case socket != nil && socket["ActiveState"] == "active" && socket["Accept"] == "yes":
@@ -129,6 +130,25 @@ func (r *reading) activation() {
 		fact.SSHDUnitState.Put(r.facts, "started", r.source("/run/openrc/started"))
 	default:
 		r.miss("no service manager there knows of sshd", fact.SSHDUnitState)
+	}
+}
+
+// socketUnit reads how many connections a socket unit holds that starts one
+// sshd for each, and how many it may.
+func (r *reading) socketUnit(socket unit) {
+	if socket["Accept"] != "yes" {
+		return
+	}
+	for _, count := range []struct {
+		fact fact.Key[int]
+		name string
+	}{{fact.SocketConnections, "NConnections"}, {fact.SocketConnectionsMax, "MaxConnections"}} {
+		n, err := strconv.Atoi(socket[count.name])
+		if err != nil || n < 0 {
+			r.miss("systemctl show there does not say "+count.name, count.fact)
+			continue
+		}
+		count.fact.Put(r.facts, n, r.source("systemctl show "+socket["Id"]))
 	}
 }
 

@@ -1,0 +1,31 @@
+package probe
+
+import (
+	"testing"
+
+	"sshtay/internal/fact"
+)
+
+// TestSocketUnit: a socket unit that starts one sshd for each connection has
+// limits of its own, and no MaxStartups.
+func TestSocketUnit(t *testing.T) {
+	const active = "Id=sshd.socket\nLoadState=loaded\nActiveState=active\nSubState=listening\nAccept=yes\n"
+	for name, c := range map[string]struct {
+		units    string
+		held     int
+		has, max bool
+	}{
+		"counted":     {active + "NConnections=63\nMaxConnections=64\n", 63, true, true},
+		"old systemd": {active, 0, false, false},
+		"hostile":     {active + "NConnections=-1\nMaxConnections=many\n", 0, false, false},
+		"one for all": {"Id=ssh.socket\nLoadState=loaded\nActiveState=active\nSubState=running\nAccept=no\nNConnections=0\nMaxConnections=64\n", 0, false, false},
+	} {
+		r := &reading{sections: map[string]string{"units": c.units}, env: map[string]string{}, facts: &fact.Set{}}
+		r.activation()
+		held, has := fact.SocketConnections.Get(r.facts)
+		_, max := fact.SocketConnectionsMax.Get(r.facts)
+		if held != c.held || has != c.has || max != c.max {
+			t.Errorf("%s: holds %d (%v), limit known %v", name, held, has, max)
+		}
+	}
+}
