@@ -72,8 +72,10 @@ const controlTime = time.Second
 func controlMaster(ctx context.Context, env *Env, facts *fact.Set) {
 	path := env.value("controlpath")
 	switch {
-	case env.Config == nil || env.Target.Local():
-		fact.Miss(facts, "it depends on the host, and none could be resolved", fact.ControlMaster)
+	case env.Target.Local():
+		return // it is about a host
+	case env.Config == nil:
+		fact.Miss(facts, "the configuration could not be resolved", fact.ControlMaster)
 		return
 	case path == "" || path == "none":
 		fact.ControlMaster.Put(facts, "none", "ssh -G")

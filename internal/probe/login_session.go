@@ -69,7 +69,7 @@ func ending(said string, exit int, cause error) string {
 // why says in a few words, after "because", why the server's side could not
 // be read.
 func (w *watch) why() string {
-	stage, said := w.trace.Stage(), visible.Line(w.trace.Error(), 300)
+	stage, said := w.trace.Stage(), visible.Line(strings.TrimSuffix(w.trace.Error(), "."), 300)
 	switch {
 	case stage == sshlog.Session:
 		return "the login runs no shell for us, see session.kind"

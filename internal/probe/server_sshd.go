@@ -128,8 +128,8 @@ func (r *reading) activation() {
 		fact.SSHDUnitState.Put(r.facts, "failed", r.source("/run/openrc/failed"))
 	case strings.Contains(r.sections["openrc"], "/started/"):
 		fact.SSHDUnitState.Put(r.facts, "started", r.source("/run/openrc/started"))
-	default:
-		r.miss("no service manager there knows of sshd", fact.SSHDUnitState)
+	case r.env["init"] != "other":
+		r.miss("the service manager there knows of no sshd", fact.SSHDUnitState)
 	}
 }
 
