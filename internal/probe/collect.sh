@@ -101,7 +101,7 @@ machine() {
 	[ -d /run/systemd/system ] && i=systemd
 	[ -d /run/openrc ] && i=openrc
 	printf '%s\n' "uid $UID_" "user $U" "shell $SHELL" "tmout $TMOUT" "client $A" "local $X" "port $P" \
-		"listener $L" "sshd $D" "title $title" "chain$chain" "init $i" "date $(date '+%s %z')" "uname $(uname -srm)"
+		"listener $L" "sshd $D" "config $M" "arguments$F" "groups $(id -Gn)" "title $title" "chain$chain" "init $i" "date $(date '+%s %z')" "uname $(uname -srm)"
 	mark release; head -c 2000 /etc/os-release
 	# No read here: some shells read byte by byte, and sysctls give one only.
 	mark proc; grep . /proc/uptime /proc/loadavg /proc/sys/kernel/threads-max /proc/sys/kernel/pid_max /proc/sys/fs/file-nr \

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"sshtay/internal/fact"
 	"sshtay/internal/host"
@@ -122,8 +123,9 @@ func TestScriptThroughSudo(t *testing.T) {
 			facts := loggedIn(t, s.target(user, "user", "known"), patient)
 			want(t, facts, fact.SessionKind, "shell")
 			want(t, facts, fact.ServerUser, user)
+			want(t, facts, fact.ClientAliveInterval, 17*time.Second) // from sshd or from its files
 			if c.root {
-				want(t, facts, fact.ClientAliveInterval, 17e9)
+				want(t, facts, fact.SSHDConfigSource, "sshd -T")
 				want(t, facts, fact.SSHDStale, false)
 				want(t, facts, fact.SSHDHostKeys, 1)
 				if n, ok := fact.SSHDFiles.Get(facts); !ok || n < 3 {
@@ -138,5 +140,30 @@ func TestScriptThroughSudo(t *testing.T) {
 				t.Errorf("sudo logged %d tries, want %d:\n%s", n, c.tries, tries)
 			}
 		})
+	}
+}
+
+// TestServerOptionsNameTheirLine: whoever looks, the value of an option comes
+// with the line that sets it, what that hides, and whether a Match block does.
+func TestServerOptionsNameTheirLine(t *testing.T) {
+	s := newServer(t, "ClientAliveInterval 5\nClientAliveInterval 6\nMatch User root\n ClientAliveInterval 17\nMatch Address 127.0.0.1\n ClientAliveCountMax 9")
+	file := s.file("sshd_config")
+	lines := strings.Count(s.read("sshd_config"), "\n") - 5
+	at := func(n int) string { return fmt.Sprintf("%s:%d", file, lines+n-1) }
+	for _, c := range []struct {
+		user, place string
+		interval    time.Duration
+		inMatch     []string
+	}{
+		{"root", at(4) + ", which hides 5 in " + at(1) + ", 6 in " + at(2), 17 * time.Second, []string{"ClientAliveInterval", "ClientAliveCountMax"}},
+		{newUser(t, testenv.Need(t, "sh")[0], nil), at(1) + ", which hides 6 in " + at(2), 5 * time.Second, []string{"ClientAliveCountMax"}},
+	} {
+		facts := loggedIn(t, s.target(c.user, "user", "known"), patient)
+		want(t, facts, fact.ClientAliveInterval, c.interval)
+		want(t, facts, fact.ClientAliveCountMax, 9)
+		want(t, facts, fact.MatchOptions, c.inMatch)
+		if e, _ := facts.Entry(fact.ClientAliveInterval.Name()); !strings.HasSuffix(e.Source, "; "+c.place) {
+			t.Errorf("%s: from %q, want %q", c.user, e.Source, c.place)
+		}
 	}
 }

@@ -77,7 +77,7 @@ func whyNot(err error) string {
 // putDump takes the values from ssh -G, the authority, and their places from
 // our own reading of the same files.
 func putDump(env *Env, facts *fact.Set, out []byte, ours *sshconf.Client) {
-	env.Config = parseDump(string(out))
+	env.Config = parseDump(out)
 	if !env.Target.Local() {
 		env.Resolved = resolved(env)
 	}
@@ -85,7 +85,7 @@ func putDump(env *Env, facts *fact.Set, out []byte, ours *sshconf.Client) {
 	if dump, err := sshconf.ParseDump(out); err == nil && ours != nil {
 		explained := sshconf.Explain(dump, &ours.Resolved)
 		source = func(option string) string {
-			if where := origin(explained.Setting(option)); where != "" {
+			if where := origin(explained.Setting(option), shortPath); where != "" {
 				return "ssh -G; " + where
 			}
 			return "ssh -G"
@@ -96,12 +96,12 @@ func putDump(env *Env, facts *fact.Set, out []byte, ours *sshconf.Client) {
 
 // putFiles takes what our own reading says, where ssh itself cannot be asked.
 func putFiles(env *Env, facts *fact.Set, ours *sshconf.Client, why string) {
-	env.Config = parseDump(string(ours.Dump()))
+	env.Config = parseDump(ours.Dump())
 	if !env.Target.Local() {
 		env.Resolved = resolved(env)
 	}
 	putClientOptions(env, facts, func(option string) string {
-		return "the files alone, because " + why + "; " + origin(ours.Setting(option))
+		return "the files alone, because " + why + "; " + origin(ours.Setting(option), shortPath)
 	})
 }
 
@@ -117,17 +117,15 @@ func configArgs(t target.Target) []string {
 	return append(args, "--", t.Given)
 }
 
-// parseDump reads lines of "keyword value", as ssh -G and sshd -T print them.
-// Keywords become lower case: sshd prints them otherwise since 10.5.
-func parseDump(out string) map[string][]string {
-	dump := map[string][]string{}
-	for line := range strings.Lines(out) {
-		if key, value, ok := strings.Cut(strings.TrimRight(line, "\r\n"), " "); ok {
-			key = strings.ToLower(key)
-			dump[key] = append(dump[key], value)
+// parseDump reads what ssh -G or sshd -T prints; keywords become lower case.
+func parseDump(out []byte) map[string][]string {
+	values := map[string][]string{}
+	if dump, err := sshconf.ParseDump(out); err == nil {
+		for _, key := range dump.Keys() {
+			values[key] = dump.Values(key)
 		}
 	}
-	return dump
+	return values
 }
 
 // resolved is where the effective configuration leads.

@@ -56,22 +56,26 @@ func clientRequest(t target.Target) sshconf.ClientRequest {
 	return r
 }
 
-// origin names the file and line that set an option, and what they hide.
-func origin(s sshconf.Setting) string {
+// origin names the file and line that set an option, and what they hide; it is
+// empty when that is not known. Path writes a file's name.
+func origin(s sshconf.Setting, path func(string) string) string {
 	from := s.From()
 	if from.Unknown() {
 		return ""
 	}
-	where := shortPath(from.String())
+	where := path(from.String())
 	link := ", which hides "
 	for _, h := range s.Hides {
 		if h.Text != s.Text() {
-			where += link + visible.Line(h.Text, 100) + " in " + shortPath(h.From.String())
+			where += link + visible.Line(h.Text, 100) + " in " + path(h.From.String())
 			link = ", "
 		}
 	}
 	return where
 }
+
+// asIs writes a path of another machine, whose homes are not ours.
+func asIs(path string) string { return path }
 
 // shortPath writes a path below our home as people do.
 func shortPath(path string) string {

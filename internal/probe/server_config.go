@@ -1,9 +1,12 @@
 package probe
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"sshtay/internal/fact"
+	"sshtay/internal/sshconf"
 	"sshtay/internal/visible"
 )
 
@@ -54,43 +57,98 @@ func noneIsZero(put setter) setter {
 	}
 }
 
-// config reads sshd's effective configuration for us. An option that this
-// version of sshd does not have stays absent without a reason.
+// config reads sshd's effective configuration for us: as sshd itself resolves
+// it, or as its files say where it cannot be asked. An option that this version
+// of sshd does not have stays absent without a reason.
 func (r *reading) config() {
 	if name, ok := fact.SSHDImplementation.Get(r.facts); ok && name != "openssh" {
 		r.miss("the server is not OpenSSH", serverOptionFacts()...)
 		return
 	}
+	ours := r.resolveFiles()
 	status, said, asked := r.named("sshd-T")
-	if !asked || status != "0" {
-		why := "the server has no sshd program that would tell"
-		if asked {
-			why = "sshd -T there says: " + visible.Line(strings.Join(strings.FieldsFunc(said, isLineEnd), "; "), 300)
-			if !r.root && (strings.Contains(said, "host") || strings.Contains(said, "Permission denied")) {
-				why = r.needsRoot() // it may not read the host keys, or the file itself
-			}
-		}
-		r.miss(why, serverOptionFacts()...)
+	switch {
+	case asked && status == "0":
+		r.putSSHD(said, ours)
+	case ours != nil:
+		r.putFiles(ours)
+	case asked && (r.root || !strings.Contains(said, "host") && !strings.Contains(said, "Permission denied")):
+		r.miss("sshd -T there says: "+visible.Line(strings.Join(strings.FieldsFunc(said, isLineEnd), "; "), 300), serverOptionFacts()...)
+	case asked: // it may not read the host keys, or the file itself
+		r.miss(r.needsRoot(), serverOptionFacts()...)
+	default:
+		r.miss("the server has no sshd program that would tell", serverOptionFacts()...)
+	}
+	if ours == nil {
+		r.miss("no configuration file of sshd could be read: it "+r.needsRoot(), fact.MatchOptions)
 		return
 	}
-	of := r.env["client"]
-	if of == "" {
-		of = "127.0.0.1"
+	fact.MatchOptions.Put(r.facts, r.inMatch(ours), r.source("the files of sshd_config"))
+}
+
+// putSSHD takes the values from sshd -T, the authority, and their places from
+// the files, where these could be read.
+func (r *reading) putSSHD(said string, ours *sshconf.Server) {
+	asked := "sshd -T -C " + visible.Line("user="+r.env["user"]+",addr="+r.address(), 100)
+	fact.SSHDConfigSource.Put(r.facts, "sshd -T", r.source(asked))
+	place := func(string) string { return "" }
+	if dump, err := sshconf.ParseDump([]byte(said)); err == nil && ours != nil {
+		explained := sshconf.Explain(dump, &ours.Resolved)
+		place = func(option string) string { return origin(explained.Setting(option), asIs) }
 	}
-	source := r.source("sshd -T -C " + visible.Line("user="+r.env["user"]+",addr="+of, 100))
-	fact.SSHDConfigSource.Put(r.facts, "sshd -T", source)
-	dump := parseDump(said)
+	r.putOptions(parseDump([]byte(said)), func(option string) string {
+		if where := place(option); where != "" {
+			return r.source(asked) + "; " + where
+		}
+		return r.source(asked)
+	})
+}
+
+// putFiles takes the values from the files, and notes which of them could not
+// be read: these may say otherwise.
+func (r *reading) putFiles(ours *sshconf.Server) {
+	from, short := "files", "the files of sshd_config"
+	if hidden := r.unreadable(); len(hidden) > 0 {
+		from += ", without " + strings.Join(hidden, ", ") + ", which " + r.needsRoot()
+		short += " (one is unreadable)"
+	}
+	fact.SSHDConfigSource.Put(r.facts, from, r.source("the files, because sshd -T would not say"))
+	r.putOptions(parseDump(ours.Dump()), func(option string) string {
+		return r.source(short) + "; " + origin(ours.Setting(option), asIs)
+	})
+}
+
+func (r *reading) putOptions(dump map[string][]string, source func(option string) string) {
 	for _, o := range serverOptions {
 		for _, value := range dump[o.name] {
-			if !o.put(r.facts, visible.Line(value, 1000), source) {
-				r.miss("sshd -T says "+o.name+" "+visible.Line(value, 100)+", which is not understood", o.fact)
+			if !o.put(r.facts, visible.Line(value, 1000), source(o.name)) {
+				r.miss("sshd says "+o.name+" "+visible.Line(value, 100)+", which is not understood", o.fact)
 			}
 		}
 	}
 }
 
+// address is whom sshd's Match criteria see: us, or this machine.
+func (r *reading) address() string {
+	if client := r.env["client"]; client != "" {
+		return client
+	}
+	return "127.0.0.1"
+}
+
+// unreadable are files of the configuration that only root may read.
+func (r *reading) unreadable() []string {
+	var names []string
+	for _, section := range slices.Sorted(maps.Keys(r.sections)) {
+		if name, ok := strings.CutPrefix(section, "unreadable "); ok {
+			names = append(names, visible.Line(name, 100))
+		}
+	}
+	return names
+}
+
 func serverOptionFacts() []fact.Any {
-	keys := []fact.Any{fact.SSHDConfigSource}
+	keys := []fact.Any{fact.SSHDConfigSource, fact.MatchOptions}
 	for _, o := range serverOptions {
 		keys = append(keys, o.fact)
 	}

@@ -121,9 +121,9 @@ func (r *reading) activation() {
 	}
 	switch {
 	case socket != nil && socket["ActiveState"] == "failed", socket != nil && service != nil && service["ActiveState"] == "inactive":
-		fact.SSHDUnitState.Put(r.facts, visible.Line(state(socket), 200), r.source("systemctl show "+socket["Id"]))
+		fact.SSHDUnitState.Put(r.facts, visible.Line(state(socket), 200), r.source("systemctl show "+visible.Line(socket["Id"], 100)))
 	case service != nil:
-		fact.SSHDUnitState.Put(r.facts, visible.Line(state(service), 200), r.source("systemctl show "+service["Id"]))
+		fact.SSHDUnitState.Put(r.facts, visible.Line(state(service), 200), r.source("systemctl show "+visible.Line(service["Id"], 100)))
 	case strings.Contains(r.sections["openrc"], "/failed/"):
 		fact.SSHDUnitState.Put(r.facts, "failed", r.source("/run/openrc/failed"))
 	case strings.Contains(r.sections["openrc"], "/started/"):
