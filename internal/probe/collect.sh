@@ -311,10 +311,14 @@ bans() {
 	lim 3 fail2ban-client banned "$A" | head -c 1000 || lim 3 fail2ban-client status sshd | head -c 20000
 }
 
+# nftables: asking nft could load the module, unless it is there or the kernel
+# has no modules.
+nftables() { [ -d /sys/module/nf_tables ] || [ ! -e /proc/modules ]; }
+
 firewall() {
 	[ "$(id -u)" = 0 ] || return
 	mark firewall
-	if have nft && [ -d /sys/module/nf_tables ]; then
+	if have nft && nftables; then
 		lim 3 nft list ruleset | awk -v p="$P" -v a="${A:-none}" '
 			/^table/ { t = $2 " " $3 }
 			/^\t(set|map|chain) / { s = $2 }
@@ -322,7 +326,7 @@ firewall() {
 			/dport/ && ($0 ~ "[ {,]" p "([ ,}]|$)" || /ssh/) { sub(/^[ \t]+/, ""); print "rule", t, s, substr($0, 1, 300) }' | head -n 100
 	fi
 	for i in iptables ip6tables; do
-		if have $i-save && { [ -s "/proc/net/${i%tables}_tables_names" ] || { [ -d /sys/module/nf_tables ] && $i -V | grep -q nf_tables; }; }; then
+		if have $i-save && { [ -s "/proc/net/${i%tables}_tables_names" ] || { nftables && $i -V | grep -q nf_tables; }; }; then
 			lim 3 $i-save | awk -v i=$i -v p="$P" -v a="${A:-none}" '
 				/^\*/ { t = substr($1, 2) }
 				index($0, a) { print "holds", i, t, substr($0, 1, 300); next }
