@@ -29,6 +29,8 @@ var _ = register(Cause{
 	},
 	Judge: func(v *fact.View) Verdict { return refuserOf(v).verdict },
 	Fix:   fixSourceRefused,
+	// Who refuses this address is why the server cannot be reached.
+	Masks: []string{"unreachable"},
 })
 
 // A refuser is who refuses this address, and the verdict on it.

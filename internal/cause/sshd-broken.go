@@ -169,7 +169,7 @@ func (d daemon) mayBe() (daemonFault, Status, Impact) {
 		return shutOutside, Possible, Breaks
 	case d.stage == "banner" && (d.reason == "closed" || d.reason == "reset"):
 		return shutOutside, Possible, Breaks
-	case d.down(), d.seenRunning && !d.running && !d.answers():
+	case d.down() && !d.running, d.seenRunning && !d.running && !d.answers():
 		return notListening, Possible, Breaks
 	case d.noKeys:
 		return noHostKeys, Possible, WillBreak
