@@ -83,7 +83,7 @@ func plan(o Options) [][]probe.Probe {
 	case o.Target.Local():
 		return [][]probe.Probe{{probe.Config, probe.Local}}
 	case o.Login:
-		return [][]probe.Probe{{probe.Config}, {probe.Handshake, probe.Login}, {probe.Again, probe.Own}}
+		return [][]probe.Probe{{probe.Config}, {probe.Handshake, probe.Login}, {probe.Again, probe.Own}, {probe.Shared}}
 	}
 	return [][]probe.Probe{{probe.Config}, {probe.Handshake}, {probe.Again, probe.Own}}
 }

@@ -10,7 +10,7 @@ import "time"
 // (start-limit-hit)", or OpenRC's "started"; server.logind_idle is "no" or the
 // settings with their file, such as "StopIdleSessionSec=900 (/etc/systemd/logind.conf)".
 var (
-	ServerVia            = define[string]("server.via", "", "how was the server's side read: login or local?")
+	ServerVia            = define[string]("server.via", "", "how was the server's side read: login, shared connection or local?")
 	ServerOS             = define[string]("server.os", "", "which system does the server run?")
 	ServerKernel         = define[string]("server.kernel", "", "which kernel does the server run?")
 	ServerInit           = define[string]("server.init", "", "what starts services there: systemd, openrc, or other?")

@@ -80,7 +80,7 @@ func (s sections) named(prefix string) (more, text string, ok bool) {
 type reading struct {
 	sections
 	facts *fact.Set
-	via   string            // "login" or "local"
+	via   string            // "login", viaShared or "local"
 	env   map[string]string // the section "env"
 	root  bool              // what needs root was read as root
 	whole bool              // the script came to its end
@@ -117,7 +117,7 @@ func putServer(facts *fact.Set, s sections, via string) {
 
 // source says where something was read.
 func (r *reading) source(what string) string {
-	if r.via == "login" {
+	if r.via != "local" {
 		return what + " on the server"
 	}
 	return what

@@ -70,7 +70,7 @@ func (r *reading) implementation() {
 		put("openssh", "the processes and programs")
 	case strings.Contains(comms, ":dropbear"):
 		put("dropbear", "the processes")
-	case r.via == "login":
+	case r.via != "local":
 		put("other", "the processes above the session")
 	default:
 		r.miss("no SSH server was found there", fact.SSHDImplementation)

@@ -1,0 +1,46 @@
+package probe
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"sshtay/internal/fact"
+	"sshtay/internal/host"
+)
+
+// Shared reads the server's side over a connection that the user's ssh still
+// holds open (ControlMaster), when no login of our own could bring it: who is
+// still logged in elsewhere can say why nobody new gets in.
+var Shared = Probe{
+	Name:   "shared connection",
+	Yields: serverFacts,
+	Run:    shared,
+}
+
+// viaShared is what [fact.ServerVia] says then.
+const viaShared = "shared connection"
+
+func shared(ctx context.Context, env *Env, facts *fact.Set) {
+	_, seen := fact.ServerVia.Get(facts)
+	master, _ := fact.ControlMaster.Get(facts)
+	if seen || master != "alive" {
+		return
+	}
+	env.Progress("asking over the shared connection")
+	ctx, cancel := context.WithTimeout(ctx, defaultLimits.answer+defaultLimits.collect)
+	defer cancel()
+	nonce := newNonce()
+	path := strings.ReplaceAll(env.value("controlpath"), "%", "%%")
+	// Should the shared connection be gone by now, the proxy that fails keeps
+	// ssh from making another.
+	r, err := env.Local.Run(ctx, host.Command{Grace: 100 * time.Millisecond, Limit: defaultLimits.noise + defaultLimits.output, Argv: []string{
+		"ssh", "-F", "none", "-T", "-o", "ControlMaster=no", "-o", "ControlPath=" + path, "-o", "ProxyCommand=false", "-o", "BatchMode=yes",
+		"--", "master", remoteCommand(script(nonce))}})
+	out := string(r.Stdout)
+	begin := strings.Index(out, beginMark(nonce))
+	if err != nil || begin < 0 {
+		return // the login's reasons stand
+	}
+	putServer(facts, parseSections(out[begin:], nonce), viaShared)
+}
