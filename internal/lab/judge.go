@@ -12,7 +12,7 @@ import (
 type Result struct {
 	Name        string   `json:"scenario"`
 	Wanted      string   `json:"wanted"`
-	Found       string   `json:"found"` // cause of the first finding, [Healthy], or empty when there was no report
+	Found       string   `json:"found"` // cause of the first finding, [Healthy], nothing, or empty when there was no report
 	Verdict     Verdict  `json:"verdict"`
 	Problems    []string `json:"problems,omitempty"`
 	FalseAlarms []string `json:"false_alarms,omitempty"`
@@ -73,6 +73,9 @@ func (r *Result) judge(w Want, exit int, report Report) {
 	r.Report, r.Found, r.Verdict = &report, Healthy, Right
 	if report.Schema != "sshtay.report/1" {
 		r.miss("the report is of the schema %q", report.Schema)
+	}
+	if report.Verdict != "healthy" {
+		r.Found = "nothing" // it could not tell
 	}
 	if len(report.Findings) > 0 {
 		r.Found = report.Findings[0].Cause

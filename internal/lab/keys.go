@@ -19,6 +19,7 @@ import (
 type keyFile struct {
 	kind            string // rsa, ecdsa or ed25519
 	private, public []byte
+	raw             []byte // of an ed25519 key: seed and public key, as tinysshd keeps it
 }
 
 // keys are those of a whole run: every server has the same, and so has every
@@ -70,7 +71,11 @@ func newKeyFile(kind string, key crypto.Signer) (keyFile, error) {
 	if err != nil {
 		return keyFile{}, fmt.Errorf("cannot write a key down: %w", err)
 	}
-	return keyFile{kind, pem.EncodeToMemory(block), ssh.MarshalAuthorizedKey(public)}, nil
+	f := keyFile{kind: kind, private: pem.EncodeToMemory(block), public: ssh.MarshalAuthorizedKey(public)}
+	if ed, ok := key.(ed25519.PrivateKey); ok {
+		f.raw = ed
+	}
+	return f, nil
 }
 
 // knownHosts says of every host that it has our host keys.

@@ -31,6 +31,7 @@ type Lane struct {
 	DropDSCP  []int         // packets marked so vanish
 	Rate      float64       // bits a second; 0 is without limit
 	Queue     int           // bytes that wait for their turn at Rate before more are dropped
+	Outage    Outage        // when nothing passes
 	Hops      int           // routers on the way that the lab does not build
 	Mute      bool          // these send no ICMP
 }
@@ -38,6 +39,9 @@ type Lane struct {
 // A Burst loses packets in a row: it begins at a packet with probability
 // Begin and ends with probability End.
 type Burst struct{ Begin, End float64 }
+
+// An Outage begins so long after the link came up, and lasts.
+type Outage struct{ Begin, Length time.Duration }
 
 // A Fate is what becomes of a packet: it leaves the link at a time, one way.
 type Fate struct {
@@ -107,7 +111,7 @@ func (l *Link) Pass(now time.Duration, way Way, raw []byte) []Fate {
 	for _, m := range made {
 		fates = l.lanes[m.way].deliver(fates, now, m.way, m.raw)
 	}
-	if !passes || lane.drops(p) {
+	if !passes || lane.drops(p) || lane.Outage.covers(now) {
 		return fates
 	}
 	if p.tcp && len(p.payload) > 0 && lane.chance(lane.Corrupt) {
@@ -203,6 +207,10 @@ func (l *lane) deliver(fates []Fate, now time.Duration, way Way, raw []byte) []F
 		fates = append(fates, Fate{at, way, append([]byte(nil), raw...)})
 	}
 	return fates
+}
+
+func (o Outage) covers(now time.Duration) bool {
+	return now >= o.Begin && now < o.Begin+o.Length
 }
 
 // chance is true with the given probability; one that is 0 uses up no luck.

@@ -152,6 +152,12 @@ func TestLane(t *testing.T) {
 		}
 		within(t, "damaged", bad, 0.08, 0.12)
 	})
+	t.Run("outage", func(t *testing.T) {
+		fs := fatesOf(Lane{Outage: Outage{time.Second, 500 * time.Millisecond}})
+		if len(fs) != n-500 || seqOf(t, fs[999]) != 999 || seqOf(t, fs[1000]) != 1500 {
+			t.Errorf("%d packets passed, number 1000 was %d", len(fs), seqOf(t, fs[1000]))
+		}
+	})
 	t.Run("rate", func(t *testing.T) {
 		// 1040 bytes at 4 Mbit/s take 2.08 ms, and one comes every ms.
 		fs := fatesOf(Lane{Rate: 4e6, Queue: 10000})

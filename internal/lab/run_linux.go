@@ -56,13 +56,13 @@ func (r Result) end(ctx context.Context, err error) Result {
 func (l *Lab) truth(ctx context.Context, s Scenario) error {
 	faulty := s.Truth.Ends != 0 || s.Truth.Never
 	err := l.in(ctx, s.World, func(live *Live) error {
-		if err := live.sees(s.Truth); err != nil {
-			return untrue{err}
-		}
 		if faulty && s.Truth.Login != "" {
 			if err := live.logsIn(s.Truth); err != nil {
 				return untrue{fmt.Errorf("says that a login works in spite of the fault, but %w", err)}
 			}
+		}
+		if err := live.sees(s.Truth); err != nil {
+			return untrue{err}
 		}
 		return nil
 	})
@@ -70,7 +70,7 @@ func (l *Lab) truth(ctx context.Context, s Scenario) error {
 		return err
 	}
 	return l.in(ctx, s.Mended, func(live *Live) error {
-		mended := Truth{Run: s.Truth.Run, Within: s.Truth.Within, Says: s.Truth.MendedSays}
+		mended := Truth{Run: s.Truth.Run, Within: s.Truth.Within}
 		if err := live.sees(mended); err != nil {
 			return untrue{fmt.Errorf("without the fault: %w", err)}
 		}

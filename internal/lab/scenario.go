@@ -37,12 +37,13 @@ type World struct {
 }
 
 // A File is put on a machine before anything starts there. Names without a
-// slash mean a place or a time:
+// slash mean a place, or a script and its time. Scripts are run in this order:
 //
 //	sshd_config, ssh_config   lines that come before the usual ones
-//	boot                      a script that root runs before the server starts
-//	after                     a script that root runs once it listens
-//	before                    a script that the user runs before plain ssh or a check
+//	boot                      root on any machine, before the server starts
+//	early                     the client's user, once the server listens
+//	after                     root on a server, then
+//	before                    the client's user, before plain ssh or a check
 type File struct {
 	Side string // client, server, jump or second
 	Name string // absolute, or begins with ~/ for the home of who logs in there
@@ -129,7 +130,7 @@ func Parse(name string, text []byte) (Scenario, error) {
 	}
 	s.Mended = World{Spec: s.World.Spec, Files: slices.Clone(s.World.Files)}
 	for _, f := range mended {
-		if err := s.Mended.section(f); err != nil {
+		if err := s.Mended.section(f, true); err != nil {
 			return s, fmt.Errorf("scenario %s: section \"mended %s\": %w", name, f.Name, err)
 		}
 	}
@@ -151,6 +152,8 @@ func (s *Scenario) complete(mended bool) error {
 		return errors.New("is called healthy, but ssh shall fail")
 	case s.Want.First != Healthy && !mended:
 		return errors.New("has a fault, but does not say how the world is without it")
+	case s.Want.First != Healthy && !faulty:
+		return errors.New("has a fault, but ssh ends well with it: let it run something that does not")
 	}
 	return nil
 }
@@ -163,12 +166,13 @@ func (s *Scenario) section(f txtar.File) error {
 	case "want":
 		return s.Want.apply(text)
 	}
-	return s.World.section(f)
+	return s.World.section(f, false)
 }
 
 // section reads "world", or a file "SIDE:NAME" or "SIDE:NAME MODE", which
-// takes the place of one with the same name.
-func (w *World) section(f txtar.File) error {
+// takes the place of one with the same name; when mended, an empty one takes
+// it away.
+func (w *World) section(f txtar.File, mended bool) error {
 	if f.Name == "world" || f.Name == "" {
 		return w.Spec.apply(string(f.Data))
 	}
@@ -185,10 +189,13 @@ func (w *World) section(f txtar.File) error {
 		}
 		file.Mode = fs.FileMode(m)
 	}
-	if !strings.HasPrefix(name, "/") && !strings.HasPrefix(name, "~/") && !slices.Contains([]string{"sshd_config", "ssh_config", "boot", "after", "before"}, name) {
-		return fmt.Errorf("%q is neither a path nor sshd_config, ssh_config, boot, after or before", name)
+	if !strings.HasPrefix(name, "/") && !strings.HasPrefix(name, "~/") && !slices.Contains([]string{"sshd_config", "ssh_config", "boot", "early", "after", "before"}, name) {
+		return fmt.Errorf("%q is neither a path nor sshd_config, ssh_config, boot, early, after or before", name)
 	}
-	w.Files = append(slices.DeleteFunc(w.Files, func(o File) bool { return o.Side == side && o.Name == name }), file)
+	w.Files = slices.DeleteFunc(w.Files, func(o File) bool { return o.Side == side && o.Name == name })
+	if !mended || len(f.Data) > 0 {
+		w.Files = append(w.Files, file)
+	}
 	return nil
 }
 
@@ -215,10 +222,6 @@ func (t *Truth) apply(text string) error {
 			p, err := regexp.Compile(value)
 			t.Says = append(t.Says, pattern{p})
 			return err
-		case "mended-says":
-			p, err := regexp.Compile(value)
-			t.MendedSays = append(t.MendedSays, pattern{p})
-			return err
 		case "within":
 			return duration(&t.Within, value)
 		case "ends":
@@ -227,7 +230,7 @@ func (t *Truth) apply(text string) error {
 			}
 			return number(&t.Ends, value)
 		default:
-			return errors.New("no such key; there are ends, login, mended-says, run, says, within")
+			return errors.New("no such key; there are ends, login, run, says, within")
 		}
 		return nil
 	})

@@ -17,32 +17,36 @@ import (
 	"sshtay/internal/host"
 )
 
-// startServers starts what answers on each machine but the client.
+// startServers runs the scripts that come before them, then starts what
+// answers on each machine but the client.
 func (l *Live) startServers(*keys) error {
-	for _, side := range l.sides()[1:] {
-		m := l.machines[side]
-		if boot := l.world.file(side, "boot"); boot != nil {
-			if err := m.script(l.ctx, root, boot); err != nil {
-				return err
-			}
+	for _, side := range l.sides() {
+		if err := l.script(side, "boot", root); err != nil {
+			return err
 		}
+	}
+	for _, side := range l.sides()[1:] {
 		server, port := l.world.Server, l.world.Port
 		if side != "server" && hostile[server.Kind] != nil || side == "jump" {
 			server, port = Server{Kind: "system"}, 22
 		}
-		if err := l.startServer(m, server, port); err != nil {
+		if err := l.startServer(l.machines[side], server, port); err != nil {
 			return err
-		}
-		if after := l.world.file(side, "after"); after != nil {
-			if err := m.script(l.ctx, root, after); err != nil {
-				return err
-			}
 		}
 	}
 	if l.world.Balancer == "" {
 		return nil
 	}
 	return l.startBalancer()
+}
+
+// script runs the scenario's script of that name on a machine, if there is one.
+func (l *Live) script(side, name string, as user) error {
+	script := l.world.file(side, name)
+	if script == nil {
+		return nil
+	}
+	return l.machines[side].script(l.ctx, as, script)
 }
 
 func (l *Live) startServer(m *machine, s Server, port int) error {
@@ -52,6 +56,10 @@ func (l *Live) startServer(m *machine, s Server, port int) error {
 	case "system", "openssh-10":
 		return l.daemon(m, port, "/usr/sbin/sshd", "-D")
 	case "dropbear":
+		convert := "mkdir -p /etc/dropbear; dropbearconvert openssh dropbear /etc/ssh/ssh_host_ed25519_key /etc/dropbear/ed25519"
+		if err := m.script(l.ctx, root, []byte(convert)); err != nil {
+			return err
+		}
 		return l.daemon(m, port, "dropbear", "-F", "-r", "/etc/dropbear/ed25519", "-p", strconv.Itoa(port))
 	case "tinysshd":
 		return l.inetd(m, port, "tinysshd", "-v", "/etc/tinyssh")
@@ -209,6 +217,13 @@ Subsystem sftp /usr/lib/openssh/sftp-server
 	}
 	if lines := l.world.file("server", "sshd_config"); lines != nil {
 		files = append(files, File{Name: "/etc/ssh/sshd_config.d/10-scenario.conf", Data: lines, Mode: 0o644})
+	}
+	if l.world.Server.Kind == "tinysshd" {
+		for _, h := range k.host {
+			if h.raw != nil {
+				files = append(files, File{Name: "/etc/tinyssh/.ed25519.sk", Data: h.raw, Mode: 0o600}, File{Name: "/etc/tinyssh/ed25519.pk", Data: h.raw[32:], Mode: 0o644})
+			}
+		}
 	}
 	for _, h := range k.host {
 		name := "/etc/ssh/ssh_host_" + h.kind + "_key"

@@ -170,6 +170,13 @@ var laneKeys = map[string]func(*Lane, string) error{
 		}
 		return ratio(&l.Burst.End, end)
 	},
+	"outage": func(l *Lane, v string) error {
+		begin, length, _ := strings.Cut(v, " ")
+		if err := duration(&l.Outage.Begin, begin); err != nil {
+			return err
+		}
+		return duration(&l.Outage.Length, length)
+	},
 	"drop-dscp": func(l *Lane, v string) error {
 		l.DropDSCP = nil
 		for _, f := range strings.Fields(v) {

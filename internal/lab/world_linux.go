@@ -373,19 +373,24 @@ Host *
 	return []File{{Name: "~/.ssh/config", Data: []byte(config), Mode: 0o600}}
 }
 
-// startPeople lets strangers and the user do what they did before we came.
+// startPeople lets the user, the administrator and strangers do what they did
+// before we came.
 func (l *Live) startPeople(*keys) error {
+	if err := l.script("client", "early", alice); err != nil {
+		return err
+	}
+	for _, side := range l.sides()[1:] {
+		if err := l.script(side, "after", root); err != nil {
+			return err
+		}
+	}
 	server := netip.AddrPortFrom(addresses["server"].in(l.world.Spec)[0].Addr(), uint16(l.world.Port))
 	for range l.world.Strangers {
 		if err := l.stranger(server); err != nil {
 			return err
 		}
 	}
-	before := l.world.file("client", "before")
-	if before == nil {
-		return nil
-	}
-	return l.machines["client"].script(l.ctx, alice, before)
+	return l.script("client", "before", alice)
 }
 
 // wait polls until ready says so, or the world ends.
