@@ -14,8 +14,8 @@ var _ = register(Cause{
 	ID:    "client-side",
 	Title: "the client's own configuration or helper is in the way",
 	Doc: Doc{
-		Observed: "Whether ssh accepts its configuration, whether the socket of a shared connection (ControlPath) answers, what the ProxyCommand printed and how it ended, and ConnectTimeout beside the time that the server takes to greet.",
-		Judged: "Confirmed when ssh refuses its configuration, when somebody listens on the socket of a shared connection and does not answer, when the ProxyCommand cannot be started, glues text to the server's identification " +
+		Observed: "Whether ssh accepts its configuration, whether the socket of a shared connection (ControlPath) answers or could be made, what the ProxyCommand printed and how it ended, and ConnectTimeout beside the time that the server takes to greet.",
+		Judged: "Confirmed when ssh refuses its configuration, when somebody listens on the socket of a shared connection and does not answer or ssh cannot make the socket that it is told to make, when the ProxyCommand cannot be started, glues text to the server's identification " +
 			"or does not pass the connection that ProxyUseFdpass wants, or when the server's greeting takes longer than ConnectTimeout. Likely when the ProxyCommand fails in words that blame nobody else. " +
 			"Possible when it says that the network or the host behind it failed. A socket that nobody listens on does no harm: ssh passes over it and connects by itself.",
 		Explained: "ssh starts from files, sockets and commands on this machine. Through a ProxyCommand it never sees the network: whatever the command prints on standard output is taken for the server's words, " +
@@ -23,7 +23,7 @@ var _ = register(Cause{
 		Fixed: "Mend the line that ssh names; remove the socket of the frozen connection; let the ProxyCommand print on standard error only; allow more time.",
 	},
 	Needs: []fact.Any{
-		fact.ClientConfigError, fact.ControlMaster, fact.ControlPath, fact.ProxyCommand, fact.ProxyStderr, fact.ProxyExit, fact.ConnectTimeout, fact.ConnectTime, fact.BannerTime,
+		fact.ClientConfigError, fact.ControlMaster, fact.ControlPath, fact.ControlPathError, fact.ProxyCommand, fact.ProxyStderr, fact.ProxyExit, fact.ConnectTimeout, fact.ConnectTime, fact.BannerTime,
 		fact.HandshakeStage, fact.HandshakeReason, fact.HandshakeDetail, fact.HandshakeVia, fact.HandshakeBanner, fact.PreBanner, fact.LooksLike, fact.FirstBytes, fact.Refusal, fact.HandshakeReceived, fact.LoginReason, fact.LoginError,
 	},
 	Judge: judgeClientSide,
@@ -39,6 +39,7 @@ const (
 	badConfig       clientFault = "configuration"
 	sshCannotRun    clientFault = "ssh-program"
 	muteMaster      clientFault = "shared-connection"
+	noSocket        clientFault = "shared-socket"
 	wrongFdpass     clientFault = "fdpass"
 	proxyCannotRun  clientFault = "proxy-start"
 	proxyPrints     clientFault = "proxy-noise"
@@ -51,6 +52,7 @@ const (
 type clientSide struct {
 	greeting
 	configError, master, path string
+	socketError               string
 	byLogin                   bool // the login met the configuration's error
 	command, stderr, detail   string
 	exit                      int
@@ -63,6 +65,7 @@ func clientSideOf(v *fact.View) clientSide {
 	c.configError, _ = fact.ClientConfigError.In(v)
 	c.master, _ = fact.ControlMaster.In(v)
 	c.path, _ = fact.ControlPath.In(v)
+	c.socketError, _ = fact.ControlPathError.In(v)
 	c.command, _ = fact.ProxyCommand.In(v)
 	c.stderr, _ = fact.ProxyStderr.In(v)
 	c.detail, _ = fact.HandshakeDetail.In(v)
@@ -96,6 +99,8 @@ func (c clientSide) fault() (clientFault, Status) {
 		return wrongFdpass, Confirmed
 	case c.loginReason == "local-error" && !strings.Contains(c.loginError, "OpenSSL version mismatch"): // see version
 		return sshCannotRun, Likely
+	case c.socketError != "" && (!proxied || c.greeted()):
+		return noSocket, Confirmed
 	case !proxied || c.greeted():
 		return noClientFault, RuledOut
 	case c.exited && (c.exit == 126 || c.exit == 127):
@@ -205,6 +210,14 @@ func (c clientSide) verdict(fault clientFault, status Status) Verdict {
 		v.Summary = fmt.Sprintf("Every ssh to this host hangs: the process behind the shared connection %s does not answer.", c.path)
 		v.Why = "With ControlPath ssh hands its session to a process that is already connected. That process is stopped or stuck, ssh waits for it, and no timeout ends the wait."
 		v.Evidence = []Evidence{says(fact.ControlMaster, "a process listens on the socket and says nothing"), says(fact.ControlPath, "%s", c.path)}
+	case noSocket:
+		if c.loginReason != "" || !c.greeted() {
+			v.Impact = WillBreak // it does not get that far
+		}
+		v.Reason = "the socket of the shared connection cannot be made"
+		v.Summary = "Every ssh to this host logs in and then ends, because it cannot make the socket of its shared connection: " + c.socketError + "."
+		v.Why = "With ControlMaster ssh makes a socket at ControlPath after the login, and ends when it cannot. Programs that share no connection, as this check, are not touched by that."
+		v.Evidence = []Evidence{says(fact.ControlPathError, "%s", c.socketError), says(fact.ControlPath, "%s", c.path)}
 	case sshCannotRun:
 		v.Reason = "ssh ended before it reached the network; what it printed says why"
 		v.Summary = "ssh could not do its work on this machine: " + firstLine(c.loginError)
@@ -284,6 +297,8 @@ func fixClientSide(v *fact.View) []remedy.Remedy {
 	case muteMaster:
 		return plan(fact.ControlMaster, "take the stuck shared connection away",
 			advise("to see whose it is: ss -xlp | grep -F %s; end that process: kill PID", quoted(c.path)), run("rm -f -- "+quoted(c.path)))
+	case noSocket:
+		return plan(fact.ControlPathError, "give the socket a place", option("ControlPath", "~/.ssh/cm-%C"))
 	case sshCannotRun:
 		return plan(fact.LoginReason, "mend what ssh names", advise("to see it by itself: ssh -v HOST"))
 	case wrongFdpass:

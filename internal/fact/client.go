@@ -21,6 +21,7 @@ var (
 	ProxyCommand           = define[string]("client.proxy_command", "", "which command carries the connection? absent when none")
 	ProxyJump              = define[[]string]("client.proxy_jump", "", "through which hosts does ssh jump? absent when none")
 	ControlPath            = define[string]("client.control_path", "", "where is the socket of a shared connection? absent when none")
+	ControlPathError       = define[string]("client.control_path_error", "", "why can ssh not make the socket of a shared connection? absent when it can, or need not")
 	ControlMaster          = define[string]("client.control_master", "", "is there a shared connection: none, alive, dead, or mute?")
 	ClientKex              = define[[]string]("client.kex_algorithms", "", "which key exchange methods does ssh offer?")
 	ClientHostKey          = define[[]string]("client.host_key_algorithms", "", "which host key algorithms does ssh accept?")

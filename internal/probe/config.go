@@ -26,7 +26,7 @@ const configTime = 5 * time.Second
 var Config = Probe{
 	Name: "config",
 	Yields: append([]fact.Any{
-		fact.ClientOS, fact.ClientSSHVersion, fact.ClientConfigError, fact.ControlMaster,
+		fact.ClientOS, fact.ClientSSHVersion, fact.ClientConfigError, fact.ControlMaster, fact.ControlPathError,
 		fact.ClientTCPKeepaliveTime, fact.ClientTCPKeepaliveIntv, fact.ClientTCPKeepaliveNum,
 	}, clientOptionFacts()...),
 	Run: runConfig,
@@ -56,6 +56,7 @@ func runConfig(ctx context.Context, env *Env, facts *fact.Set) {
 		putFiles(env, facts, ours, whyNot(err))
 	}
 	controlMaster(ctx, env, facts)
+	controlSocket(ctx, env, facts)
 }
 
 // askSSH runs ssh -G.

@@ -204,6 +204,25 @@ func TestControlMaster(t *testing.T) {
 	}
 }
 
+// TestControlSocket: a socket that ssh could not make after the login is seen
+// before it.
+func TestControlSocket(t *testing.T) {
+	dir := t.TempDir()
+	long := filepath.Join(dir, strings.Repeat("x", longestSocket()-len(dir)-1))
+	for name, c := range map[string]struct{ config, says string }{
+		"a folder that is there":     {"ControlMaster auto\nControlPath " + dir + "/%C\n", ""},
+		"a folder that is not there": {"ControlMaster auto\nControlPath " + dir + "/no/%C\n", "the folder " + dir + "/no does not exist"},
+		"no socket is made":          {"ControlPath " + dir + "/no/%C\n", ""},
+		"as long as may be":          {"ControlMaster yes\nControlPath " + long + "\n", ""},
+		"too long":                   {"ControlMaster yes\nControlPath " + long + "x\n", "fit"},
+	} {
+		_, facts := configured(t, c.config, "web1")
+		if got, _ := fact.ControlPathError.Get(facts); !strings.Contains(got, c.says) || c.says == "" && got != "" {
+			t.Errorf("%s: %q, want %q", name, got, c.says)
+		}
+	}
+}
+
 // A fakeHost answers commands by a function; it has no files.
 type fakeHost func(context.Context, host.Command) (host.Result, error)
 
