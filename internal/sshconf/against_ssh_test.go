@@ -227,8 +227,11 @@ func unbuilt(theirs *Dump, key string) bool {
 // blames are the lines of a complaint that name a line of a file as wrong.
 func blames(complaint string) string {
 	var b strings.Builder
+	warning := func(l string) bool {
+		return strings.Contains(l, "Unsupported option") || strings.Contains(l, "Deprecated option") || strings.Contains(l, "Unable to expand")
+	}
 	for l := range strings.Lines(complaint) {
-		if strings.Contains(l, "line ") && !strings.Contains(l, "Unsupported option") && !strings.Contains(l, "Deprecated option") {
+		if strings.Contains(l, "line ") && !warning(l) {
 			b.WriteString(l)
 		}
 	}

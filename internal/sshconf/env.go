@@ -41,6 +41,7 @@ type Env struct {
 	User     string // the local user
 	UID      int
 	Hostname string
+	Dir      string // the working directory, for relative paths in sshd_config
 }
 
 // FileInfo is what permission checks look at.

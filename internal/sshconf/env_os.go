@@ -28,6 +28,7 @@ func OS() *Env {
 		UID:            os.Getuid(),
 	}
 	env.Hostname, _ = os.Hostname()
+	env.Dir, _ = os.Getwd()
 	if u, err := user.Current(); err == nil {
 		env.User, env.Home = u.Username, u.HomeDir
 	}

@@ -136,7 +136,7 @@ type clientCase struct {
 }
 
 func (g *generator) clientCase(r Release) clientCase {
-	keys := clientKeysFor(r)
+	keys := g.some(clientKeysFor(r))
 	main := g.name("config")
 	g.files[main] = "" // first, so that includes get other names
 	g.files[main] = g.clientFile(r, keys, 0)
@@ -184,6 +184,10 @@ func (g *generator) clientFile(r Release, keys []string, depth int) string {
 			switch n := g.IntN(20); {
 			case n == 0:
 				b.WriteString(g.noise())
+			case n == 1 && g.chance(0.2): // tokens in paths are new in 9.9
+				b.WriteString(g.directive("Include", g.pick("/none/%h/%%x", "/none/${SSHCONF_A}", "/none/${SSHCONF_UNSET}/x")))
+			case n == 1 && g.chance(g.wrong*2):
+				b.WriteString(g.directive("Include", g.pick("/none/%z", "/none/${", "''")))
 			case n == 1 && depth < 3 && g.includes < 4:
 				b.WriteString(g.include(depth, body))
 			default:

@@ -120,6 +120,18 @@ func serverKeysFor(r Release) (all, inMatch []string) {
 	return all, inMatch
 }
 
+// serverKeys keeps some of the keywords, at least one for Match blocks.
+func (g *generator) serverKeys(r Release) (some, inMatch []string) {
+	all, allowed := serverKeysFor(r)
+	some = append(g.some(all), allowed[g.IntN(len(allowed))])
+	for _, key := range some {
+		if slices.Contains(allowed, key) {
+			inMatch = append(inMatch, key)
+		}
+	}
+	return some, inMatch
+}
+
 // serverCase is one generated sshd_config and a connection to it.
 type serverCase struct {
 	request ServerRequest
@@ -129,7 +141,7 @@ type serverCase struct {
 
 func (g *generator) serverCase(r Release) (serverCase, error) {
 	main := g.name("sshd_config")
-	all, inMatch := serverKeysFor(r)
+	all, inMatch := g.serverKeys(r)
 	g.files[main] = g.serverFile(r, all, inMatch, 0, false)
 	fields := []string{"lport=" + g.pick("22", "2222")}
 	for key, value := range map[string]string{
@@ -158,23 +170,25 @@ func (g *generator) serverCase(r Release) (serverCase, error) {
 // be included.
 func (g *generator) serverFile(r Release, all, inMatch []string, depth int, inside bool) string {
 	var b strings.Builder
-	keys := all
+	keys, everybody := all, false
 	if inside {
 		keys = inMatch
 	}
 	for block := range 1 + g.IntN(4) {
 		if block > 0 || g.chance(0.1) {
-			b.WriteString(g.serverBlock(r))
+			line := g.serverBlock(r)
+			b.WriteString(line)
 			inside, keys = true, inMatch
+			everybody = strings.Contains(strings.ToLower(line), "all")
 		}
 		for range g.IntN(7) {
 			switch n := g.IntN(20); {
 			case n == 0:
 				b.WriteString(g.noise())
-			case n == 1 && depth < 3 && g.includes < 4:
+			case n < 3 && depth < 3 && g.includes < 4:
 				within := inside
 				b.WriteString(g.include(depth, func(d int) string { return g.serverFile(r, all, inMatch, d, within) }))
-			case inside && g.chance(g.wrong/2):
+			case inside && (g.chance(g.wrong/2) || everybody && g.chance(0.3)): // in "Match all" every keyword may stand
 				b.WriteString(g.directive(g.choose(serverValues, all)))
 			default:
 				b.WriteString(g.directive(g.choose(serverValues, keys)))

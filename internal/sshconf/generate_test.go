@@ -39,6 +39,15 @@ func (g *generator) choose(from values, keys []string) (key, value string) {
 	return key, g.pick(strings.Split(good, "|")...)
 }
 
+// some keeps a few keywords, so that lines of one case get in each other's way.
+func (g *generator) some(keys []string) []string {
+	few := make([]string, 5+g.IntN(20))
+	for i := range few {
+		few[i] = keys[g.IntN(len(keys))]
+	}
+	return few
+}
+
 // mixedCase changes the case of some letters.
 func (g *generator) mixedCase(s string) string {
 	switch g.IntN(4) {
@@ -59,6 +68,9 @@ func (g *generator) directive(key, value string) string {
 	}
 	if g.chance(0.01) {
 		key, separator = `"`+key+`"`, " "
+	}
+	if g.chance(g.wrong / 3) {
+		separator = g.pick("==", " == ", "= =")
 	}
 	end := ""
 	if g.chance(0.06) {

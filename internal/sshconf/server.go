@@ -273,7 +273,7 @@ func (s *serverRun) overlay(matched map[string]*slot) (dead []Ineffective) {
 			continue
 		}
 		before := s.slots[key]
-		if key == "subsystem" && s.release.has(1003) {
+		if key == "subsystem" && s.release.has(1003) && !s.release.has(1004) { // before and after, the list is replaced
 			m = mergeSubsystems(before, m)
 		} else if before != nil {
 			m.hides = append(m.hides, before.values...)

@@ -28,7 +28,7 @@ func revokedFiles(r *run, l *line) error {
 
 func keysFiles(r *run, l *line) error {
 	alone := []string{"none"}
-	if !r.release.has(907) {
+	if !r.release.has(1003) {
 		alone = nil
 	}
 	words, err := l.words(notEmpty, alone...)

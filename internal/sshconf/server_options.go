@@ -92,13 +92,16 @@ func filename(r *run, l *line) error {
 	return err
 }
 
-// path is a path as sshd prints it; one relative to the directory sshd was
-// started in stays as it is.
+// path is a path as sshd prints it: relative to where it was started.
 func (r *run) path(s string) (string, error) {
 	if strings.EqualFold(s, "none") {
 		return "none", nil
 	}
-	return r.env.tilde(s)
+	full, err := r.env.tilde(s)
+	if err == nil && !strings.HasPrefix(full, "/") && r.env.Dir != "" {
+		full = r.env.Dir + "/" + full
+	}
+	return full, err
 }
 
 func keyProvider(r *run, l *line) error {
