@@ -16,7 +16,7 @@ var _ = register(Cause{
 	Doc: Doc{
 		Observed: "How far the login came after the authentication, what ran in the session, what it printed and with which status it ended, how long it took, ForceCommand, the sftp subsystem, and the log's lines about PAM and about sessions that could not be started.",
 		Judged: "Confirmed when the server itself says no in the session (a closed account, nologin, PAM), when the log tells it of this login, or when the login prints text before a command's own output. " +
-			"Likely when the session ends at once without a word, when the connection ends between authentication and session, and when sshd accepts the key and then closes without a word. Possible when something else than our command ran, as with a forced command, or when the session stayed silent. " +
+			"Likely when the session ends at once without a word or because a forced command cannot be started, when the connection ends between authentication and session, and when sshd accepts the key and then closes without a word. Possible when something else than our command ran, as with a forced command, or when the session stayed silent. " +
 			"Ruled out when a session ran our command, however slow the login shell was, and when the account is for sftp only.",
 		Explained: "After the authentication sshd becomes the user: PAM opens a session, the chroot directory is entered, the login shell starts. Each of these can say no, and some say it only in the server's log. " +
 			"A login shell that prints text for every command breaks scp, sftp and rsync, which take the text for their own protocol; text for people who log in at a terminal does not.",
@@ -33,6 +33,12 @@ var _ = register(Cause{
 // sshdSaidNo is the status with which sshd ends a session that it will not
 // start: for nologin, and when PAM does not open one.
 const sshdSaidNo = 254
+
+// The statuses with which a shell ends for a command that it cannot start.
+const (
+	cannotExecute = 126
+	notFound      = 127
+)
 
 // A session is what came after the authentication.
 type session struct {
@@ -172,6 +178,11 @@ func (s session) judgeOther() Verdict {
 		found.Reason = "the session printed without end and our command never ran"
 		found.Summary = "The login prints on and on and never comes to the command: " + firstLine(s.end)
 		found.Why = "A start-up file of the login shell loops, or a program was started in the shell's place. Commands over ssh, scp and rsync wait for it in vain."
+	case s.kind == "forced-command" && (s.status == cannotExecute || s.status == notFound):
+		found.Status = Likely
+		found.Reason = fmt.Sprintf("status %d is the shell's: what is set to run in place of your command could not be started", s.status)
+		found.Summary = "The account is tied to a command that cannot be started: " + firstLine(s.end)
+		found.Why = "ForceCommand, or command= before the key in authorized_keys, names a program that is not there or may not be run. Every session ends at once with the shell's complaint."
 	case s.kind == "forced-command":
 		reason := "something else than our command ran, and the session itself works"
 		if s.forced != "" {
