@@ -16,7 +16,7 @@ else
 	lim() {
 		s=$1; shift
 		"$@" </dev/null & p=$!
-		{ sleep "$s"; kill "$p"; } >/dev/null & k=$!
+		{ sleep "$s"; kill "$p"; } >/dev/null 2>&1 & k=$!
 		wait "$p"; s=$?
 		kill "$k"
 		return "$s"

@@ -238,3 +238,26 @@ func speaker(t *testing.T, say string) int {
 	}()
 	return l.Addr().(*net.TCPAddr).Port
 }
+
+// TestLoginDoesNothingElse: whatever the user's configuration has ssh do for
+// this host besides, the login runs one command and leaves nothing behind.
+func TestLoginDoesNothingElse(t *testing.T) {
+	s := newServer(t, "")
+	known := s.read("known")
+	s.write("config", fmt.Sprintf("Host *\n UserKnownHostsFile %s\n IdentityFile %s\n RemoteCommand echo other\n RequestTTY force\n SessionType none\n"+
+		" ForkAfterAuthentication yes\n LocalForward %d 127.0.0.1:1\n ExitOnForwardFailure yes\n ControlMaster auto\n ControlPath %s\n ControlPersist yes\n"+
+		" PermitLocalCommand yes\n LocalCommand touch %s\n ForwardAgent yes\n UpdateHostKeys yes\n LogLevel QUIET\n",
+		s.file("known"), s.file("user"), s.port, s.file("master"), s.file("touched")))
+	facts := loggedIn(t, target.Target{Given: "root@127.0.0.1", Port: s.port, ConfigFile: s.file("config")}, patient)
+	want(t, facts, fact.SessionKind, "shell")
+	want(t, facts, fact.LoginStage, "session")
+	want(t, facts, fact.ServerVia, "login")
+	for _, name := range []string{"master", "touched"} {
+		if _, err := os.Lstat(s.file(name)); err == nil {
+			t.Errorf("the login made %s", s.file(name))
+		}
+	}
+	if s.read("known") != known {
+		t.Error("the login changed the known hosts")
+	}
+}
