@@ -115,6 +115,7 @@ func logInOnce(ctx context.Context, env *Env, lim limits, fed bool) loginRun {
 	}
 	cmd.Argv = append(loginArgs(env, lim), command)
 	r, err := env.Local.Run(ctx, cmd)
+	t.finish()
 	t.exit, t.err = r.Exit, err
 	if ctx.Err() != nil {
 		t.cause = context.Cause(ctx)

@@ -69,7 +69,7 @@ func TestOtherSessions(t *testing.T) {
 	none := newUser(t, nologin, nil)
 	broken := newUser(t, "/bin/false", nil)
 	echo, reader, sftp, holder := newUser(t, bash, nil), newUser(t, bash, nil), newUser(t, bash, nil), newUser(t, bash, nil)
-	s := newServer(t, fmt.Sprintf("Match User %s\n ForceCommand echo only this; exit 3\nMatch User %s\n ForceCommand cat; echo read all\nMatch User %s\n ForceCommand internal-sftp\n ChrootDirectory /\nMatch User %s\n ForceCommand sh -c \"$SSH_ORIGINAL_COMMAND\"; sleep 30\n",
+	s := newServer(t, fmt.Sprintf("Match User %s\n ForceCommand echo only this; exit 3\nMatch User %s\n ForceCommand cat; printf \"read all\" >&2\nMatch User %s\n ForceCommand internal-sftp\n ChrootDirectory /\nMatch User %s\n ForceCommand sh -c \"$SSH_ORIGINAL_COMMAND\"; sleep 30\n",
 		echo, reader, sftp, holder))
 	hasty := patient
 	hasty.answer, hasty.linger = time.Second, 100*time.Millisecond

@@ -76,7 +76,7 @@ func (o *watchOut) Write(p []byte) (int, error) {
 	w := (*watch)(o)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	from := max(0, len(w.out)-len(w.end)) // a mark may come in two pieces
+	from := max(0, len(w.out)-len(w.begin)) // a mark may come in two pieces
 	if room := w.lim.noise + w.lim.output - len(w.out); room > 0 {
 		w.out = append(w.out, p[:min(room, len(p))]...)
 	}
@@ -145,6 +145,10 @@ func (e *watchErr) Write(p []byte) (int, error) {
 func (w *watch) addLine(line string) {
 	before, asked := w.trace.Stage(), w.trace.MayAsk
 	inSession := before == sshlog.Session
+	if i := strings.Index(line, "debug1: "); i > 0 && inSession { // after text that had no line end
+		w.addLine(line[:i])
+		line = line[i:]
+	}
 	own := w.trace.Add(line)
 	if !strings.HasPrefix(line, "debug") && strings.TrimSpace(line) != "" {
 		w.last = line
@@ -164,6 +168,18 @@ func (w *watch) addLine(line string) {
 			w.within(w.lim.answer, errNoAnswer)
 		}
 	}
+}
+
+// finish takes a last line that has no end; ssh has ended.
+func (w *watch) finish() {
+	w.stop()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.line) > 0 {
+		w.addLine(string(w.line))
+		w.line = nil
+	}
+	w.stop()
 }
 
 // collected is what our script printed, and whether it ran.
