@@ -56,7 +56,7 @@ func (c *clientRun) readFile(name string, how reading) error {
 	bad := 0
 	for i := range f.Lines {
 		c.at = Origin{name, f.Lines[i].Number}
-		err := c.count()
+		err := c.work(costOf(&f.Lines[i]))
 		if err == nil {
 			err = c.apply(&f.Lines[i], how)
 		}
@@ -169,16 +169,7 @@ func (c *clientRun) includes(arg string, user userFile) ([]string, error) {
 	default:
 		arg = "~/.ssh/" + arg
 	}
-	if arg = c.globTilde(arg); c.env.Glob == nil {
-		return nil, errors.New("files cannot be listed here")
-	}
-	names, err := c.env.Glob(arg)
-	if err != nil {
-		return nil, fmt.Errorf("glob failed for %s: %w", printable(arg), err)
-	}
-	names = slices.Clone(names)
-	slices.Sort(names)
-	return names, nil
+	return c.glob(c.globTilde(arg))
 }
 
 // globTilde expands ~ as glob(3) does: from HOME, if that is set.

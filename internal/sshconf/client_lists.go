@@ -46,6 +46,9 @@ func sendEnv(r *run, l *line) error {
 		}
 		if pattern, remove := strings.CutPrefix(w, "-"); remove && r.active {
 			s := r.slot(l.key)
+			if err := r.work(len(s.values)); err != nil {
+				return err
+			}
 			var kept []Value
 			for _, v := range s.values {
 				if !match(v.Text, pattern) {

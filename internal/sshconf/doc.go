@@ -19,6 +19,6 @@
 //
 // Nothing here writes, runs or connects. Commands of Match exec and lookups go
 // through functions of the Env; without them what depends on them is warned
-// of. Reading is bounded: 4 MiB and 100,000 directives a file, 32 MiB and a
-// million directives together, includes 16 deep.
+// of. Reading is bounded: 4 MiB and 100,000 directives a file, 32 MiB
+// together, includes 16 deep, and in all what takes a second or two.
 package sshconf

@@ -68,6 +68,9 @@ func forwarding(r *run, l *line) error {
 	if !r.active {
 		return nil
 	}
+	if err := r.work(len(r.forwards)); err != nil {
+		return err
+	}
 	for _, g := range r.forwards {
 		if g.from = f.from; g == f {
 			return nil

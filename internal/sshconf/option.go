@@ -189,28 +189,26 @@ var facilities = states("DAEMON", "USER", "AUTH", "AUTHPRIV", "LOCAL0", "LOCAL1"
 
 var hashes = states("MD5", "SHA1", "SHA256", "SHA384", "SHA512")
 
-// services are the names of ports that an empty /etc/services still has here.
-var services = map[string]int{"ssh": 22}
-
 // port reads a port or the name of a service.
 func (r *run) port(s string) (int, bool) {
 	if n, err := integer(s, 0, 65535); err == nil {
 		return int(n), true
 	}
-	if r.env.ReadFile == nil || s == "" {
-		n, ok := services[s]
-		return n, ok
+	if r.services == nil {
+		r.services = map[string]int{"ssh": 22}
+		if r.env.ReadFile != nil {
+			src, _ := r.env.ReadFile("/etc/services", MaxFileSize)
+			readServices(string(src), r.services)
+		}
 	}
-	src, err := r.env.ReadFile("/etc/services", MaxFileSize)
-	if err != nil {
-		n, ok := services[s]
-		return n, ok
-	}
-	return service(string(src), s)
+	n, ok := r.services[s]
+	return n, ok
 }
 
-// service finds a TCP service, by name or alias.
-func service(src, name string) (int, bool) {
+// readServices adds the TCP services of a file like /etc/services, the first
+// of a name.
+func readServices(src string, services map[string]int) {
+	seen := map[string]bool{}
 	for entry := range strings.Lines(src) {
 		entry, _, _ = strings.Cut(entry, "#")
 		f := strings.Fields(entry)
@@ -218,12 +216,12 @@ func service(src, name string) (int, bool) {
 			continue
 		}
 		number, protocol, _ := strings.Cut(f[1], "/")
-		for i, alias := range f {
-			if i != 1 && alias == name && protocol == "tcp" {
-				n, err := strconv.Atoi(number)
-				return n, err == nil && n >= 0 && n <= 65535
+		n, err := strconv.ParseUint(number, 10, 16)
+		for i, name := range f {
+			if i != 1 && protocol == "tcp" && err == nil && !seen[name] {
+				seen[name] = true
+				services[name] = int(n)
 			}
 		}
 	}
-	return 0, false
 }

@@ -3,6 +3,7 @@ package sshconf
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -23,11 +24,12 @@ func (e *LineError) Unwrap() error { return e.Err }
 
 // Bounds of one resolution, far above what people write.
 const (
-	maxDepth      = 16        // of Include, as in OpenSSH
-	maxDirectives = 1_000_000 // applied, whatever files they are in
-	maxSource     = 32 << 20  // bytes of distinct files
-	maxErrors     = 50        // told
-	maxHides      = 16        // told of one setting
+	maxDepth  = 16        // of Include, as in OpenSSH
+	maxSource = 32 << 20  // bytes of distinct files
+	maxWork   = 2_000_000 // see work
+	maxValues = 10_000    // of one keyword
+	maxErrors = 50        // told
+	maxHides  = 16        // told of one setting
 )
 
 // run is the state that client and server resolutions share: what is set so
@@ -42,7 +44,9 @@ type run struct {
 	warnings []string
 	files    map[string]*File
 	source   int // bytes in files
-	applied  int // directives so far
+	worked   int // of maxWork
+	globs    map[string][]string
+	services map[string]int // of ports, once looked for
 
 	userFile userFile           // ssh: whose file it is
 	keyFiles map[keyFileID]bool // ssh: identities and certificates seen
@@ -111,8 +115,8 @@ func (r *run) last(key, text string) {
 
 // add appends to a slot that collects.
 func (r *run) add(key, text string) {
-	if r.active {
-		s := r.slot(key)
+	s := r.slot(key)
+	if r.active && len(s.values) < maxValues {
 		s.values = append(s.values, Value{text, r.at})
 	}
 }
@@ -166,12 +170,42 @@ func (r *run) load(name string) (*File, error) {
 	return f, nil
 }
 
-// count keeps includes that include each other from taking forever.
-func (r *run) count() error {
-	if r.applied++; r.applied > maxDirectives {
-		return fmt.Errorf("includes lead to more than %d directives", maxDirectives)
+// work keeps files that include each other from taking forever: every line
+// costs, and a long one more.
+func (r *run) work(cost int) error {
+	if r.worked += 1 + cost; r.worked > maxWork {
+		r.fail(errors.New("reading ends here: includes lead to more lines than anybody writes"))
+		return errStop
 	}
 	return nil
+}
+
+// costOf is what a line costs.
+func costOf(l *Line) int { return len(l.Rest) / 16 }
+
+// glob lists the files of a pattern, once.
+func (r *run) glob(pattern string) ([]string, error) {
+	if names, ok := r.globs[pattern]; ok {
+		return names, nil
+	}
+	if r.env.Glob == nil {
+		return nil, errors.New("files cannot be listed here")
+	}
+	const cost = 10_000 // a pattern can mean many directories
+	if err := r.work(cost); err != nil {
+		return nil, err
+	}
+	names, err := r.env.Glob(pattern)
+	if err != nil {
+		return nil, fmt.Errorf("glob failed for %s: %w", printable(pattern), err)
+	}
+	names = slices.Clone(names)
+	slices.Sort(names)
+	if r.globs == nil {
+		r.globs = map[string][]string{}
+	}
+	r.globs[pattern] = names
+	return names, nil
 }
 
 // line is a directive being applied.

@@ -142,7 +142,7 @@ func (s *serverRun) readFile(in *serverFile) error {
 	bad := 0
 	for i := range f.Lines {
 		s.at = Origin{in.name, f.Lines[i].Number}
-		err := s.count()
+		err := s.work(costOf(&f.Lines[i]))
 		if err == nil {
 			err = s.apply(&f.Lines[i], in)
 		}

@@ -3,7 +3,6 @@ package sshconf
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -184,15 +183,10 @@ func (s *serverRun) include(l *line, in *serverFile) error {
 		if !strings.HasPrefix(arg, "/") && !strings.HasPrefix(arg, "~") {
 			arg = systemDir + "/" + arg
 		}
-		if s.env.Glob == nil {
-			return errors.New("files cannot be listed here")
-		}
-		names, err := s.env.Glob(arg)
+		names, err := s.glob(arg)
 		if err != nil {
-			return fmt.Errorf("include \"%s\" glob failed: %w", printable(arg), err)
+			return err
 		}
-		names = slices.Clone(names)
-		slices.Sort(names)
 		for _, name := range names {
 			inner := &serverFile{name: name, matchOnly: in.matchOnly, never: !in.matchOnly && !active, depth: in.depth + 1}
 			err := s.readFile(inner)
