@@ -197,10 +197,11 @@ func (l *lane) deliver(fates []Fate, now time.Duration, way Way, raw []byte) []F
 	if l.Jitter > 0 {
 		at += time.Duration((2*l.rand.Float64() - 1) * float64(l.Jitter))
 	}
+	at = max(at, sent)
 	if l.chance(l.Reorder) {
 		return append(fates, Fate{at + overtaken, way, raw})
 	}
-	at = max(at, l.last, sent)
+	at = max(at, l.last)
 	l.last = at
 	fates = append(fates, Fate{at, way, raw})
 	if l.chance(l.Duplicate) {

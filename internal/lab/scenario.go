@@ -21,7 +21,7 @@ var embedded embed.FS
 // A Scenario is one fault, or one healthy world that looks sick.
 type Scenario struct {
 	Name  string
-	Title string // one sentence
+	Title string // the first sentence of the story
 	Story string // the whole comment, drawing included
 
 	World  World // with the fault
@@ -111,9 +111,18 @@ func Scenarios() ([]Scenario, error) {
 
 // Parse reads a scenario. What it does not know it refuses.
 func Parse(name string, text []byte) (Scenario, error) {
+	// The reader of txtar cannot bear a marker without a name.
+	for line := range strings.Lines(string(text)) {
+		if strings.TrimRight(line, "\r\n") == "-- --" {
+			return Scenario{}, fmt.Errorf("scenario %s: a section has no name", name)
+		}
+	}
 	a := txtar.Parse(text)
 	s := Scenario{Name: name, Story: strings.TrimSpace(string(a.Comment))}
-	s.Title, _, _ = strings.Cut(s.Story, "\n")
+	paragraph, _, _ := strings.Cut(s.Story, "\n\n")
+	if s.Title, _, _ = strings.Cut(strings.Join(strings.Fields(paragraph), " "), ". "); s.Title != "" {
+		s.Title = strings.TrimSuffix(s.Title, ".") + "."
+	}
 	s.World.Spec = usual()
 	s.Truth = Truth{Within: 15 * time.Second, Login: "ssh web1 true", Run: "ssh web1 true"}
 	s.Want = Want{Check: "web1", On: "client", Connections: 5, Status: "likely"}
