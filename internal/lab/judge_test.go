@@ -31,8 +31,12 @@ func TestJudge(t *testing.T) {
 		{"the exit code", func(w *Want, _ *Result) { w.Exit = 3 }, "ended with 1, want 3", 0},
 		{"too many connections", func(_ *Want, r *Result) { r.Spent.Connections = 5 }, "made 5 connections", 0},
 		{"harm", func(_ *Want, r *Result) { r.Harm = "locked out" }, "harm: locked out", 0},
-		{"a number outside", func(w *Want, _ *Result) { w.Facts = []Range{{Fact: "path.rtt", Low: 1, High: 2, IsNumber: true, Text: "1..2"}} }, "path.rtt is 0.05, want 1..2", 0},
-		{"a text that is no number", func(w *Want, _ *Result) { w.Facts = []Range{{Fact: "handshake.stage", High: 2, IsNumber: true, Text: "0..2"}} }, "handshake.stage", 0},
+		{"a number outside", func(w *Want, _ *Result) {
+			w.Facts = []Range{{Fact: "path.rtt", Low: 1, High: 2, IsNumber: true, Text: "1..2"}}
+		}, "path.rtt is 0.05, want 1..2", 0},
+		{"a text that is no number", func(w *Want, _ *Result) {
+			w.Facts = []Range{{Fact: "handshake.stage", High: 2, IsNumber: true, Text: "0..2"}}
+		}, "handshake.stage", 0},
 		{"another text", func(w *Want, _ *Result) { w.Facts = []Range{{Fact: "handshake.stage", Text: "kex"}} }, `"connect", want kex`, 0},
 		{"a fact that is missing", func(w *Want, _ *Result) { w.Facts = []Range{{Fact: "login.stage", Text: "kex"}} }, "login.stage has no answer", 0},
 		{"a fact that should be", func(w *Want, _ *Result) { w.Facts = []Range{{Fact: "path.rtt", Text: "absent"}} }, "want no answer", 0},
