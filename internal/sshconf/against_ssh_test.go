@@ -115,7 +115,7 @@ func releaseOf(t *testing.T, program, option string) Release {
 		t.Fatalf("%s %s says no version: %s", program, option, out)
 	}
 	if !r.has(807) {
-		t.Fatalf("%s: the rules of OpenSSH 8.7 and later are known here exactly, those of %s are not", program, r.Text)
+		t.Fatalf("%s: the rules of OpenSSH 8.7 and later are known here, those of %s only nearly", program, r.Text)
 	}
 	return r
 }

@@ -9,9 +9,10 @@
 // values as the programs print them, the [Origin] of each, and the values it
 // hides; [Setting.Describe] says it in a sentence.
 //
-// The rules depend on the [Release] of OpenSSH: they are exact for 8.7 and
-// later, as Debian builds it, and close before. `ssh -V` tells Debian's patches,
-// `sshd -V` does not.
+// The rules depend on the [Release] of OpenSSH. As Debian builds them, 9.2, 10.0
+// and 10.6 have been held against the programs; from 8.7 on what differs between
+// releases follows their sources; before, the rules are close. `ssh -V` tells
+// Debian's patches, `sshd -V` does not.
 //
 // Where the programs are installed their own dump is the authority: read it
 // with [ParseDump] and join it with the origins by [Explain], which also lists
