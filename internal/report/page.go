@@ -188,8 +188,12 @@ func (r Report) stages() []stage {
 // run in the session, in a word, or "" when there is nothing to say.
 func (r Report) ended() string {
 	ours, theirs := r.text(fact.HandshakeReason), r.text(fact.LoginReason)
-	if slices.Index(Stages, r.text(fact.LoginStage)) >= slices.Index(Stages, r.text(fact.HandshakeStage)) {
-		ours, theirs = theirs, ours
+	far := slices.Index(Stages, r.text(fact.LoginStage)) - slices.Index(Stages, r.text(fact.HandshakeStage))
+	switch {
+	case far > 0: // why another connection ended sooner is told by the findings
+		return cleanName(theirs)
+	case far == 0:
+		return cleanName(cmp.Or(theirs, ours))
 	}
 	return cleanName(cmp.Or(ours, theirs))
 }
