@@ -33,8 +33,9 @@ together() {
 	fi
 }
 
-# about: who asks, from where, and which process listens for sshd. That is
-# the first of our ancestors' line; without one, any that says so itself.
+# about: who asks, from where, and which process listens for sshd: the first
+# of our ancestors. Where that is only a session that outlived its listener, or
+# nothing, it is any listener that there is.
 about() {
 	UID_=$(id -u) U=$(id -un)
 	set -- $SSH_CONNECTION
@@ -48,14 +49,23 @@ about() {
 		case $c in sshd* | dropbear | tinysshd) [ -n "$A" ] && L=$p ;; esac
 		chain="$chain $c" p=$pp n=$((n + 1))
 	done
-	[ -n "$L" ] || L=$(anylistener)
-	title=$(tr '\0' ' ' <"/proc/$L/cmdline" | head -c 1000)
+	title=$(command_line "$L")
+	case $title in
+	*"[listener]"*) ;;
+	"" | "sshd: "* | "sshd-session: "*)
+		n=$(anylistener)
+		[ -n "$n" ] && L=$n title=$(command_line "$n")
+		;;
+	esac
 	program
+	case "$F " in *" -p "*) n=${F##* -p }; P=${P:-${n%% *}} ;; esac
 	if [ -z "$P" ]; then
 		P=$(sed -n 's/^[[:space:]]*[Pp][Oo][Rr][Tt][[:space:]=]*\([0-9][0-9]*\).*/\1/p' "$M" | head -n 1)
 		P=${P:-22}
 	fi
 }
+
+command_line() { [ -n "$1" ] && tr '\0' ' ' <"/proc/$1/cmdline" | head -c 1000; }
 
 # anylistener: an sshd that accepts, of this machine and not of a container,
 # and not one that somebody runs beside it with a configuration of his own.
@@ -64,7 +74,7 @@ anylistener() {
 	grep -lx -e sshd -e dropbear /proc/[0-9]*/comm | head -n 100 | while read -r f; do
 		d=${f%/comm}
 		awk '/^PPid:/ { p = $2 } /^NSpid:/ { n = NF } END { exit !(p == 1 && n < 3) }' "$d/status" || continue
-		case $(tr '\0' ' ' <"$d/cmdline") in *" -f /etc/"*) ;; *" -f "*) continue ;; esac
+		case $(command_line "${d#/proc/}") in *" -f /etc/"*) ;; *" -f "*) continue ;; esac
 		printf '%s\n' "${d#/proc/}"
 		break
 	done

@@ -117,6 +117,7 @@ func putServer(facts *fact.Set, s sections, via string) {
 
 // source says where something was read.
 func (r *reading) source(what string) string {
+	what = visible.Line(what, 300)
 	if r.via != "local" {
 		return what + " on the server"
 	}
@@ -162,4 +163,9 @@ func (r *reading) putNumber(k fact.Key[int], section string) {
 		return
 	}
 	r.miss(notThere, k)
+}
+
+// hasAny says whether one of the words is in the list.
+func hasAny(list []string, words ...string) bool {
+	return slices.ContainsFunc(words, func(w string) bool { return slices.Contains(list, w) })
 }

@@ -172,3 +172,22 @@ func TestServerOptionsNameTheirLine(t *testing.T) {
 		}
 	}
 }
+
+// TestScriptWithoutAListener: on a machine where nobody listens nothing is
+// said of a listener.
+func TestScriptWithoutAListener(t *testing.T) {
+	testenv.NeedRoot(t)
+	// A process namespace of its own has no sshd in it.
+	r, err := host.Local{}.Run(context.Background(), host.Command{Argv: []string{
+		testenv.Need(t, "unshare")[0], "--pid", "--fork", "--mount", "--mount-proc", "--net", "sh", "-c", remoteCommand(script("NONCE"))}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	facts := &fact.Set{}
+	putServer(facts, parseSections(string(r.Stdout), "NONCE"), "local")
+	want(t, facts, fact.SSHDRunning, false)
+	for _, k := range []fact.Any{fact.SSHDActivation, fact.SSHDFiles, fact.SSHDFilesMax, fact.SSHDStale} {
+		absent(t, facts, k, "no listener")
+	}
+	want(t, facts, fact.SSHDConfigSource, "sshd -T")
+}

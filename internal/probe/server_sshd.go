@@ -15,7 +15,7 @@ func (r *reading) program() {
 	r.implementation()
 	name, _ := fact.SSHDImplementation.Get(r.facts)
 	r.pkg(name)
-	r.activation()
+	r.service()
 	r.stale()
 	if name != "" && name != "openssh" {
 		r.miss("the server is not OpenSSH", fact.SSHDConfigError, fact.SSHDHostKeys, fact.SSHDNoPrivsepDir)
@@ -82,104 +82,6 @@ func (r *reading) implementation() {
 func (r *reading) listens() bool {
 	title := strings.TrimSpace(r.env["title"])
 	return title != "" && (strings.Contains(title, "[listener]") || !strings.HasPrefix(title, "sshd: ") && !strings.HasPrefix(title, "sshd-session: "))
-}
-
-// activation says who accepts connections, and in what state its unit is.
-func (r *reading) activation() {
-	units := r.units()
-	state := func(u unit) string {
-		s := u["ActiveState"] + "/" + u["SubState"]
-		if result := u["Result"]; result != "" && result != "success" {
-			s += " (" + result + ")"
-		}
-		return s
-	}
-	var service, socket unit
-	for _, u := range units {
-		switch {
-		case u["LoadState"] != "loaded":
-		case strings.HasSuffix(u["Id"], ".socket") && u["ActiveState"] != "inactive":
-			socket = u
-		case strings.HasSuffix(u["Id"], ".service") && service == nil:
-			service = u
-		}
-	}
-	put := func(how, source string) { fact.SSHDActivation.Put(r.facts, how, r.source(source)) }
-	r.socketUnit(socket)
-	chain := strings.Fields(r.env["chain"])
-	switch {
-	case socket != nil && socket["ActiveState"] == "active" && socket["Accept"] == "yes":
-		put("socket-unit-accept", "systemctl show "+socket["Id"])
-	case socket != nil && socket["ActiveState"] == "active":
-		put("socket-unit", "systemctl show "+socket["Id"])
-	case hasAny(chain, "inetd", "xinetd", "tcpsvd", "tcpserver"):
-		put("inetd", "the processes above the session")
-	case r.listens():
-		put("daemon", "the listener's process")
-	default:
-		r.miss(noListener, fact.SSHDActivation)
-	}
-	switch {
-	case socket != nil && socket["ActiveState"] == "failed", socket != nil && service != nil && service["ActiveState"] == "inactive":
-		fact.SSHDUnitState.Put(r.facts, visible.Line(state(socket), 200), r.source("systemctl show "+visible.Line(socket["Id"], 100)))
-	case service != nil:
-		fact.SSHDUnitState.Put(r.facts, visible.Line(state(service), 200), r.source("systemctl show "+visible.Line(service["Id"], 100)))
-	case strings.Contains(r.sections["openrc"], "/failed/"):
-		fact.SSHDUnitState.Put(r.facts, "failed", r.source("/run/openrc/failed"))
-	case strings.Contains(r.sections["openrc"], "/started/"):
-		fact.SSHDUnitState.Put(r.facts, "started", r.source("/run/openrc/started"))
-	case r.env["init"] != "other":
-		r.miss("the service manager there knows of no sshd", fact.SSHDUnitState)
-	}
-}
-
-// socketUnit reads how many connections a socket unit holds that starts one
-// sshd for each, and how many it may.
-func (r *reading) socketUnit(socket unit) {
-	if socket["Accept"] != "yes" {
-		return
-	}
-	for _, count := range []struct {
-		fact fact.Key[int]
-		name string
-	}{{fact.SocketConnections, "NConnections"}, {fact.SocketConnectionsMax, "MaxConnections"}} {
-		n, err := strconv.Atoi(socket[count.name])
-		if err != nil || n < 0 {
-			r.miss("systemctl show there does not say "+count.name, count.fact)
-			continue
-		}
-		count.fact.Put(r.facts, n, r.source("systemctl show "+socket["Id"]))
-	}
-}
-
-// A unit is what systemctl show prints of one.
-type unit map[string]string
-
-func (r *reading) units() []unit {
-	var all []unit
-	for block := range strings.SplitSeq(r.sections["units"], "\n\n") {
-		u := unit{}
-		for l := range strings.Lines(block) {
-			if k, v, ok := strings.Cut(strings.TrimRight(l, "\n"), "="); ok {
-				u[k] = v
-			}
-		}
-		if u["Id"] != "" && len(all) < 10 {
-			all = append(all, u)
-		}
-	}
-	return all
-}
-
-func hasAny(list []string, words ...string) bool {
-	for _, l := range list {
-		for _, w := range words {
-			if l == w {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // stale says whether the listener runs a program that is no longer there: an

@@ -21,7 +21,7 @@ func TestSocketUnit(t *testing.T) {
 		"one for all": {"Id=ssh.socket\nLoadState=loaded\nActiveState=active\nSubState=running\nAccept=no\nNConnections=0\nMaxConnections=64\n", 0, false, false},
 	} {
 		r := &reading{sections: map[string]string{"units": c.units}, env: map[string]string{}, facts: &fact.Set{}}
-		r.activation()
+		r.service()
 		held, has := fact.SocketConnections.Get(r.facts)
 		_, max := fact.SocketConnectionsMax.Get(r.facts)
 		if held != c.held || has != c.has || max != c.max {
