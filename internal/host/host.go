@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"time"
 )
@@ -34,7 +35,7 @@ type Command struct {
 	// limit is applied.
 	Stdout, Stderr io.Writer
 	// Terminal leaves the program in our process group, so that it may ask
-	// the user on the terminal. The end of ctx then reaches it alone.
+	// the user on the terminal.
 	Terminal bool
 	// Grace is how long the program may live on after it was asked to end
 	// because ctx was done; 0 is [DefaultGrace].
@@ -72,8 +73,15 @@ var ErrNotFound = errors.New("program not found")
 // Local is the machine we run on.
 type Local struct{}
 
-// ReadFile implements [Host].
+// ReadFile implements [Host]. A pipe or a device is refused: it may never end.
 func (Local) ReadFile(_ context.Context, name string, limit int) ([]byte, error) {
+	info, err := os.Stat(name)
+	if err == nil && !info.Mode().IsRegular() && !info.IsDir() && name != os.DevNull {
+		err = &fs.PathError{Op: "read", Path: name, Err: errors.New("not a regular file")}
+	}
+	if err != nil {
+		return nil, err
+	}
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err

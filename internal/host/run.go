@@ -11,10 +11,9 @@ import (
 	"time"
 )
 
-// Run implements [Host]. The program gets a process group of its own where the
-// system has such groups and the command does not want the terminal; when ctx is done the whole group is asked to end and,
-// after the grace, killed. Programs in /usr/sbin and /sbin are found even when
-// PATH does not name these.
+// Run implements [Host]. When ctx is done the program and what it started are
+// asked to end and, after the grace, killed. Programs in /usr/sbin and /sbin
+// are found even when PATH does not name these.
 func (Local) Run(ctx context.Context, c Command) (Result, error) {
 	if len(c.Argv) == 0 {
 		return Result{}, errors.New("no program to run")
@@ -25,10 +24,12 @@ func (Local) Run(ctx context.Context, c Command) (Result, error) {
 	}
 	out, errOut := &capped{limit: limit, tee: c.Stdout}, &capped{limit: limit, tee: c.Stderr}
 	var cmd *exec.Cmd
+	var killRest func(time.Duration)
 	begin := func() (err error) {
 		if cmd, err = c.prepare(ctx, out, errOut); err != nil {
 			return err
 		}
+		killRest = reachAll(cmd, c.Terminal)
 		if err = cmd.Start(); err != nil {
 			return fmt.Errorf("%s: %w", c.Argv[0], err)
 		}
@@ -46,6 +47,9 @@ func (Local) Run(ctx context.Context, c Command) (Result, error) {
 		return Result{}, err
 	}
 	err = cmd.Wait()
+	if ctx.Err() != nil {
+		killRest(cmd.WaitDelay)
+	}
 	r := Result{
 		Stdout: out.kept, Stderr: errOut.kept, Truncated: out.over || errOut.over,
 		Exit: status(cmd.ProcessState), Took: time.Since(start),
@@ -87,9 +91,6 @@ func (c Command) prepare(ctx context.Context, out, errOut io.Writer) (*exec.Cmd,
 	}
 	if c.As != nil {
 		asUser(cmd, *c.As)
-	}
-	if !c.Terminal {
-		inOwnGroup(cmd)
 	}
 	return cmd, nil
 }
