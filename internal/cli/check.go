@@ -133,7 +133,17 @@ func (o *checkOptions) read(port string, options []string, v4, v6, asJSON bool) 
 	if err := o.target.Validate(); err != nil {
 		return usage("sshtay check HOST", "%v", err)
 	}
-	return nil
+	return canBeRead(o.target.ConfigFile)
+}
+
+// canBeRead refuses a pipe as a configuration file, such as <(command) makes:
+// ssh is started more than once, and each time it reads its configuration.
+func canBeRead(config string) error {
+	info, err := os.Stat(config)
+	if err != nil || config == os.DevNull || info.Mode()&(os.ModeNamedPipe|os.ModeSocket|os.ModeDevice) == 0 {
+		return nil // ssh says what else is wrong
+	}
+	return usage("", "-F %s: not a regular file, and ssh has to read it more than once; write the configuration to a file first", config)
 }
 
 // check runs the diagnosis, or judges an old one again, and prints it.
@@ -141,19 +151,16 @@ func (sh *shell) check(ctx context.Context, o checkOptions) error {
 	line := &progress{out: sh.err, on: isTerminal(sh.err)}
 	o.progress = line.say
 	o.terminal = isTerminal(sh.in) && isTerminal(sh.err)
-	var r report.Report
-	var err error
-	if o.replay != "" {
-		r, err = sh.replay(o.replay)
-	} else {
-		r, err = runCheck(ctx, o)
-	}
+	defer keepTerminal(sh.in)()
+	r, err := interruptible(ctx, func() (report.Report, error) {
+		if o.replay != "" {
+			return sh.replay(o.replay)
+		}
+		return runCheck(ctx, o)
+	})
 	line.say("")
 	if err != nil {
 		return err
-	}
-	if ctx.Err() != nil {
-		return exitError{130, "interrupted", ""}
 	}
 	if err := sh.print(o, r); err != nil {
 		return err
@@ -165,6 +172,37 @@ func (sh *shell) check(ctx context.Context, o checkOptions) error {
 		return exitError{code: code}
 	}
 	return nil
+}
+
+// patience is how long an interrupted check may take to end what it started.
+const patience = 2 * time.Second
+
+// interruptible runs work until it is done or, when ctx is done first, for as
+// long as our patience lasts: what hangs on a dead disk hears no signal.
+func interruptible(ctx context.Context, work func() (report.Report, error)) (report.Report, error) {
+	type outcome struct {
+		report report.Report
+		err    error
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		r, err := work()
+		done <- outcome{r, err}
+	}()
+	interrupted := exitError{130, "interrupted", ""}
+	select {
+	case o := <-done:
+		if o.err == nil && ctx.Err() != nil {
+			o.err = interrupted
+		}
+		return o.report, o.err
+	case <-ctx.Done():
+	}
+	select {
+	case <-done:
+	case <-time.After(patience):
+	}
+	return report.Report{}, interrupted
 }
 
 // runCheck is the main job: diagnose and report.
@@ -201,14 +239,18 @@ func (sh *shell) replay(file string) (report.Report, error) {
 // print writes the report where and how it is wanted.
 func (sh *shell) print(o checkOptions, r report.Report) error {
 	if o.output == "" {
-		return render(sh.out, o.format, r, width(sh.out), isTerminal(sh.out) && !noColor())
+		if err := render(sh.out, o.format, r, width(sh.out), isTerminal(sh.out) && !noColor()); err != nil {
+			return usage("", "cannot write the report: %v", err)
+		}
+		return nil
 	}
 	var b bytes.Buffer
 	if err := render(&b, o.format, r, width(nil), false); err != nil {
 		return err
 	}
 	if err := (host.Local{}).WriteFile(o.output, b.Bytes(), 0o644); err != nil {
-		return usage("", "cannot write the report: %v", err)
+		sh.out.Write(b.Bytes()) // what was found shall not be lost
+		return usage("", "cannot write the report: %v; it is on standard output instead", err)
 	}
 	fmt.Fprintf(sh.err, "sshtay: %s; the report is in %s\n", r.Verdict, o.output)
 	return nil

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/signal"
 	"os/user"
 	"path/filepath"
 	"strings"
@@ -16,12 +17,16 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"sshtay/internal/report/reporttest"
 	"sshtay/internal/testenv"
 )
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"sshtay": func() { os.Exit(Main(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
+		"sshtay": func() {
+			ctx, _ := signal.NotifyContext(context.Background(), os.Interrupt) // as main does
+			os.Exit(Main(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+		},
 	})
 }
 
@@ -149,10 +154,12 @@ type shortReport struct {
 }
 
 func read(ts *testscript.TestScript) shortReport {
-	var r shortReport
-	if err := json.Unmarshal([]byte(ts.ReadFile("stdout")), &r); err != nil {
-		ts.Fatalf("stdout is no report: %v", err)
+	text := []byte(ts.ReadFile("stdout"))
+	if err := reporttest.Check(text); err != nil {
+		ts.Fatalf("stdout is no report as docs/report.schema.json has it: %v", err)
 	}
+	var r shortReport
+	ts.Check(json.Unmarshal(text, &r))
 	return r
 }
 

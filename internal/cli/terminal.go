@@ -15,6 +15,17 @@ func isTerminal(stream any) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
+// keepTerminal returns a function that puts a terminal back into its present
+// state: ssh turns the echo off while it asks, and may be ended then.
+func keepTerminal(stream any) (restore func()) {
+	if f, ok := stream.(*os.File); ok {
+		if state, err := term.GetState(int(f.Fd())); err == nil {
+			return func() { term.Restore(int(f.Fd()), state) }
+		}
+	}
+	return func() {}
+}
+
 // width returns the columns of the terminal, or what suits a file.
 func width(stream any) int {
 	if f, ok := stream.(*os.File); ok {

@@ -8,6 +8,7 @@ package fact
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -97,7 +98,7 @@ func (k Key[T]) decode(raw json.RawMessage) (any, error) {
 	if _, isDuration := any(v).(time.Duration); isDuration {
 		var seconds float64
 		if err := json.Unmarshal(raw, &seconds); err != nil {
-			return nil, fmt.Errorf("fact %s: want seconds: %w", k.name, err)
+			return nil, k.wrong(err, "a number of seconds")
 		}
 		if math.Abs(seconds) > 1e9 {
 			return nil, fmt.Errorf("fact %s: %g s is out of range", k.name, seconds)
@@ -105,9 +106,18 @@ func (k Key[T]) decode(raw json.RawMessage) (any, error) {
 		return time.Duration(math.Round(seconds * 1e9)), nil
 	}
 	if err := json.Unmarshal(raw, &v); err != nil {
-		return nil, fmt.Errorf("fact %s: %w", k.name, err)
+		return nil, k.wrong(err, fmt.Sprintf("%T", v))
 	}
 	return v, nil
+}
+
+// wrong says what stands where another kind of value belongs.
+func (k Key[T]) wrong(err error, want string) error {
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) {
+		return fmt.Errorf("fact %s holds a %s; want %s", k.name, wrong.Value, want)
+	}
+	return fmt.Errorf("fact %s: %w", k.name, err)
 }
 
 // parse reads the form used in stories: a duration as Go writes it, a string

@@ -18,7 +18,7 @@ import (
 )
 
 // MaxSize is the largest report that [Read] takes, in bytes.
-const MaxSize = 16 << 20
+const MaxSize = 4 << 20
 
 // Read reads the JSON form back. Fields and facts that it does not know are
 // passed over: a newer version may have added them. Everything else that

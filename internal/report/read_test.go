@@ -116,10 +116,10 @@ func TestReadRefuses(t *testing.T) {
 		"cause's status":      {with(`"causes": [{"status": "maybe"}]`), `causes[0].status: "maybe"`},
 		"fact without value":  {with(`"facts": {"path.rtt": {"unit": "s"}}`), "has no value"},
 		"fact of null":        {with(`"facts": {"no.such": {"value": null}}`), "has no value"},
-		"fact of wrong type":  {with(`"facts": {"path.rtt": {"value": "soon"}}`), "path.rtt: want seconds"},
+		"fact of wrong type":  {with(`"facts": {"path.rtt": {"value": "soon"}}`), "path.rtt holds a string; want a number of seconds"},
 		"fact out of range":   {with(`"facts": {"path.rtt": {"value": 1e300}}`), "out of range"},
 		"terminal escape":     {`{"schema": "sshtay.report/\u001b[2J"}`, `\x1b[2J`},
-		"larger than allowed": {small + strings.Repeat(" ", MaxSize), "larger than the 16 MiB"},
+		"larger than allowed": {small + strings.Repeat(" ", MaxSize), "larger than the 4 MiB"},
 	} {
 		_, err := Read(strings.NewReader(c.text))
 		if err == nil || !strings.Contains(err.Error(), c.want) {
