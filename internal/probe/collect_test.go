@@ -203,3 +203,29 @@ func FuzzCollected(f *testing.F) {
 		}
 	})
 }
+
+// TestBadLineWithoutRoot: sshd -T names a bad line to everybody, and what it
+// says of old options and of host keys is none.
+func TestBadLineWithoutRoot(t *testing.T) {
+	out, err := os.ReadFile("testdata/collect/debian12-user.out")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for said, want := range map[string]string{
+		"sshd: no hostkeys available -- exiting.": "",
+		"/etc/ssh/sshd_config line 3: Deprecated option UsePrivilegeSeparation\nsshd: no hostkeys available -- exiting.":               "",
+		"/etc/ssh/sshd_config: line 9: Bad configuration option: Prot\n/etc/ssh/sshd_config: terminating, 1 bad configuration options": "/etc/ssh/sshd_config: line 9: Bad configuration option: Prot",
+		"/etc/ssh/sshd_config line 9: keyword Port missing argument":                                                                   "/etc/ssh/sshd_config line 9: keyword Port missing argument",
+	} {
+		facts := &fact.Set{}
+		s := parseSections(string(out), "NONCE")
+		if _, there := s["sshd-T 1"]; !there {
+			t.Fatal("the recorded server has no section sshd-T 1")
+		}
+		s["sshd-T 1"] = said
+		putServer(facts, s, "login")
+		if got, _ := fact.SSHDConfigError.Get(facts); got != want {
+			t.Errorf("%q: %q, want %q", said, got, want)
+		}
+	}
+}

@@ -139,12 +139,28 @@ func (r *reading) started() (int, bool) {
 	return since + ticks/hz, ok1 && ok2
 }
 
+// badLine is how sshd names a line of its configuration that it will not take.
+var badLine = pattern.New(`^\S+ line \d+: `)
+
+// untested is for those who may not run sshd -t: sshd -T, which anybody may
+// run, stops at a bad line before it stops for the host keys.
+func (r *reading) untested() {
+	status, said, _ := r.named("sshd-T")
+	for line := range strings.FieldsFuncSeq(said, isLineEnd) {
+		if status != "0" && badLine.MatchString(line) && !strings.Contains(line, ": Deprecated option") && !strings.Contains(line, ": Unsupported option") {
+			fact.SSHDConfigError.Put(r.facts, visible.Line(line, 1000), r.source("sshd -T"))
+			return
+		}
+	}
+	r.missDeep(fact.SSHDConfigError)
+}
+
 // keys says whether sshd would start: what sshd -t thinks, the host keys it
 // could load, and its privilege separation directory.
 func (r *reading) keys() {
 	status, said, tested := r.named("sshd-t")
 	if !tested {
-		r.missDeep(fact.SSHDConfigError)
+		r.untested()
 	}
 	if tested && status != "0" && status != "124" { // 124: it was cut
 		fact.SSHDConfigError.Put(r.facts, visible.Line(strings.Join(strings.FieldsFunc(said, isLineEnd), "; "), 1000), r.source("sshd -t"))
