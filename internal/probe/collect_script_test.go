@@ -191,3 +191,67 @@ func TestScriptWithoutAListener(t *testing.T) {
 	}
 	want(t, facts, fact.SSHDConfigSource, "sshd -T")
 }
+
+// TestScriptReadsTheFirewall: rules that count new connections, and what bans
+// our address, in a network namespace with a firewall of its own.
+func TestScriptReadsTheFirewall(t *testing.T) {
+	testenv.NeedRoot(t)
+	testenv.Need(t, "nft")
+	const rules = `table inet filter {
+	set f2b-sshd { type ipv4_addr; elements = { 192.0.2.9, 203.0.113.1 }; }
+	set met { type ipv4_addr; flags dynamic; timeout 1m; elements = { 192.0.2.9 }; }
+	chain input { type filter hook input priority 0;
+		tcp dport 22 ip saddr @f2b-sshd reject
+		tcp dport 22 ct state new add @met { ip saddr limit rate over 5/minute } drop
+		tcp dport 2222 limit rate 5/minute accept
+		tcp dport { 22, 443 } accept
+	}
+}`
+	r, err := host.Local{}.Run(context.Background(), host.Command{
+		Argv: []string{testenv.Need(t, "unshare")[0], "--net", "sh", "-c", "nft -f - && " + remoteCommand(script("NONCE"))},
+		Env:  []string{"SSH_CONNECTION=192.0.2.9 4000 10.0.0.7 22"}, Stdin: strings.NewReader(rules),
+	})
+	if err != nil || r.Exit != 0 {
+		t.Fatalf("%v, status %d: %s", err, r.Exit, r.Stderr)
+	}
+	facts := &fact.Set{}
+	putServer(facts, parseSections(string(r.Stdout), "NONCE"), "local")
+	want(t, facts, fact.FirewallLimits, []string{"inet filter input tcp dport 22 ct state new add @met { ip saddr limit rate over 5/minute } drop"})
+	want(t, facts, fact.BannedBy, "firewall: inet filter f2b-sshd elements = { 192.0.2.9, 203.0.113.1 }")
+}
+
+// TestScriptReadsTheJournal of a real journald, in namespaces of its own.
+func TestScriptReadsTheJournal(t *testing.T) {
+	testenv.NeedRoot(t)
+	testenv.Need(t, "journalctl", "logger", "/lib/systemd/systemd-journald")
+	const world = `mount -t tmpfs none /run && mount -t tmpfs none /var/log/journal && mkdir -p /run/systemd/journal /run/systemd/system /run/log/journal /run/sshd || exit 1
+/lib/systemd/systemd-journald & j=$!
+say() { logger -u /run/systemd/journal/dev-log -t "$1" "$2"; }
+until say cron "no more sessions"; do sleep 0.1; done
+say sshd "error: no more sessions"
+say sshd-session "Connection reset by 192.0.2.9 port 1 [preauth]"
+say sshd "Failed password for invalid user x from 203.0.113.9 port 1 ssh2"
+say sshd "Accepted publickey for deploy from 192.0.2.9 port 2 ssh2"
+until journalctl -q --no-pager SYSLOG_IDENTIFIER=sshd | grep -q Accepted; do sleep 0.1; done
+`
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	r, err := host.Local{}.Run(ctx, host.Command{
+		Argv: []string{testenv.Need(t, "unshare")[0], "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", world + strings.TrimPrefix(remoteCommand(script("NONCE")), "exec ") + "\nkill $j"},
+		Env:  []string{"SSH_CONNECTION=192.0.2.9 4000 10.0.0.7 22"},
+	})
+	if err != nil {
+		t.Fatalf("%v: %s", err, r.Stderr)
+	}
+	facts := &fact.Set{}
+	putServer(facts, parseSections(string(r.Stdout), "NONCE"), "local")
+	want(t, facts, fact.LogSource, "journal")
+	want(t, facts, fact.LogNoMoreSessions, 1)
+	want(t, facts, fact.LogResets, 1)
+	if lines, _ := fact.LogClientLines.Get(facts); len(lines) != 2 || !strings.Contains(lines[1], "Accepted publickey") {
+		t.Errorf("lines that name the client: %q", lines)
+	}
+	if strings.Contains(string(r.Stdout), "Failed password") {
+		t.Error("a line that matters to nobody was sent")
+	}
+}
