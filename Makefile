@@ -33,10 +33,12 @@ vet: $(STATICCHECK)
 	$(GO) vet ./...
 	$(STATICCHECK) ./...
 
-# The race detector needs a C compiler; the program itself never does. The
-# scenarios run by themselves, against the program as it is built.
+# The race detector needs a C compiler; the program itself never does. One
+# package at a time: some tests hold real servers to be healthy, which they are
+# not on a machine that others keep busy. The scenarios run by themselves,
+# against the program as it is built.
 unit:
-	CGO_ENABLED=1 $(GO) test -race -timeout 15m -skip '^TestScenarios$$' ./...
+	CGO_ENABLED=1 $(GO) test -race -p 1 -timeout 15m -skip '^TestScenarios$$' ./...
 
 lab: build
 	SSHTAY=$(CURDIR)/sshtay $(GO) test -count 1 -timeout 20m -run '^TestScenarios$$' -v ./internal/lab

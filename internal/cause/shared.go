@@ -25,7 +25,7 @@ func span(d time.Duration) string {
 	d = d.Round(10 * time.Millisecond)
 	switch {
 	case d < 10*time.Second && d%time.Second != 0:
-		return fmt.Sprintf("%g s", d.Seconds())
+		return strings.TrimRight(fmt.Sprintf("%.2f", d.Seconds()), "0") + " s"
 	case d < 10*time.Minute:
 		return fmt.Sprintf("%d s", int(d.Seconds()))
 	}

@@ -26,6 +26,7 @@ func (s *server) session(ctx context.Context, channel ssh.Channel, wishes <-chan
 	terminal, started := false, false
 	for wish := range wishes {
 		ok := true
+		var play func()
 		switch wish.Type {
 		case "env":
 		case "pty-req":
@@ -34,16 +35,19 @@ func (s *server) session(ctx context.Context, channel ssh.Channel, wishes <-chan
 			if ok = !started; ok {
 				started = true
 				program := s.program(ctx, wish, terminal, channel)
-				running.Go(func() {
+				play = func() {
 					channel.SendRequest("exit-status", false, ssh.Marshal(struct{ Status uint32 }{program()}))
 					channel.Close()
-				})
+				}
 			}
 		default:
 			ok = false
 		}
 		if wish.WantReply {
 			wish.Reply(ok, nil)
+		}
+		if play != nil { // after the reply: a short program ends with the channel
+			running.Go(play)
 		}
 	}
 }
