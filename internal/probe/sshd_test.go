@@ -124,7 +124,11 @@ func newUser(t *testing.T, shell string, files map[string]string) string {
 	users++
 	name := fmt.Sprintf("sshtay%d-%d", os.Getpid(), users)
 	run(t, "useradd", "-M", "-d", home, "-s", shell, "-p", "*", name)
-	t.Cleanup(func() { exec.Command("userdel", name).Run() })
+	t.Cleanup(func() { // even while a process of the account lives on
+		if out, err := exec.Command("userdel", "-f", name).CombinedOutput(); err != nil && !strings.Contains(string(out), "currently used") {
+			t.Errorf("the account %s is left: %v: %s", name, err, out)
+		}
+	})
 	for file, text := range files {
 		if err := os.WriteFile(filepath.Join(home, file), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
