@@ -52,7 +52,7 @@ func (sh *shell) labList() *cobra.Command {
 }
 
 func (sh *shell) labRun() *cobra.Command {
-	var asJSON bool
+	var asJSON, trust bool
 	var atATime int
 	var seed uint64
 	cmd := &cobra.Command{
@@ -74,6 +74,7 @@ Exit status: 0 all right, 1 at least one miss, 2 wrong usage, or no root.`,
 			if err != nil {
 				return err
 			}
+			l.Trust = trust
 			start, done := time.Now(), 0
 			line := &progress{out: sh.err, on: isTerminal(sh.err)}
 			results := l.RunAll(cmd.Context(), chosen, atATime, func(r lab.Result) {
@@ -96,6 +97,7 @@ Exit status: 0 all right, 1 at least one miss, 2 wrong usage, or no root.`,
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the results as JSON, with the report of every check")
+	cmd.Flags().BoolVar(&trust, "trust", false, "do not see with plain ssh that the fault is there: for many runs of the same scenarios")
 	cmd.Flags().IntVarP(&atATime, "jobs", "j", 2*runtime.NumCPU(), "run `N` scenarios at a time")
 	cmd.Flags().Uint64Var(&seed, "seed", 1, "the `NUMBER` from which loss, jitter and the like are drawn")
 	return cmd

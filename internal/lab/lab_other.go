@@ -12,6 +12,7 @@ import (
 type Lab struct {
 	Program string
 	Seed    uint64
+	Trust   bool
 }
 
 var errNoLinux = errors.New("the lab is made of network namespaces: it needs Linux")

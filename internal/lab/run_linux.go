@@ -23,8 +23,10 @@ const checkLimit = 3 * time.Minute
 func (l *Lab) Run(ctx context.Context, s Scenario) Result {
 	r := Result{Name: s.Name, Wanted: s.Want.First}
 	start := time.Now()
-	if err := l.truth(ctx, s); err != nil {
-		return r.end(ctx, err)
+	if !l.Trust {
+		if err := l.truth(ctx, s); err != nil {
+			return r.end(ctx, err)
+		}
 	}
 	r.Spent.Truth = time.Since(start).Seconds()
 	if err := l.check(ctx, s, &r); err != nil {

@@ -38,6 +38,7 @@ type Live struct {
 type Lab struct {
 	Program string // our own binary, which answers to [InitArgs] and can check
 	Seed    uint64 // of chance on the wide-area links
+	Trust   bool   // take it that plain ssh meets the fault, and only check
 }
 
 // The addresses of a world. Networks that nobody has: RFC 5737, RFC 3849.
