@@ -20,7 +20,9 @@ func TestEveryByteSurvivesEveryShell(t *testing.T) {
 	if len(command) > 100<<10 {
 		t.Fatalf("the command has %d bytes; the kernel takes 128 KiB", len(command))
 	}
-	for _, shell := range []string{"sh", "bash", "dash", "zsh", "fish", "tcsh", "csh", "busybox"} {
+	// The old csh is not here: it takes no word as long as this, and is fed the
+	// script in another way.
+	for _, shell := range []string{"sh", "bash", "dash", "zsh", "fish", "tcsh", "busybox"} {
 		argv := []string{"-c", command}
 		if shell == "busybox" {
 			argv = []string{"ash", "-c", command}

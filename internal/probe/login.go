@@ -123,10 +123,15 @@ func logInOnce(ctx context.Context, env *Env, lim limits, fed bool) loginRun {
 	return t
 }
 
-// commandTooLong says whether a server hung up on the length of our command:
-// dropbear takes 9000 bytes, and ends the connection for one more.
+// commandTooLong says whether the length of our command was too much: dropbear
+// takes 9000 bytes, and ends the connection for one more; the old csh says that
+// a word is too long.
 func (t loginRun) commandTooLong() bool {
-	return t.begun.IsZero() && t.cause == nil && t.trace.Stage() == sshlog.Session && strings.HasPrefix(t.trace.Software, "dropbear")
+	if !t.begun.IsZero() || t.cause != nil || t.trace.Stage() != sshlog.Session {
+		return false
+	}
+	said := strings.TrimSpace(string(t.out) + string(t.errs))
+	return strings.HasPrefix(t.trace.Software, "dropbear") || said == "Word too long."
 }
 
 // loginArgs is the user's own ssh, kept from everything but one session that
