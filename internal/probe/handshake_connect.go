@@ -2,11 +2,13 @@ package probe
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"slices"
 	"strconv"
+	"syscall"
 	"time"
 
 	"sshtay/internal/fact"
@@ -54,16 +56,33 @@ func (a *attempt) first(ctx context.Context, env *Env, usable []netip.Addr) net.
 		}
 		conn, took, err := dial(ctx, env, addr)
 		at := a.at(addr)
-		at.Stage, at.Seconds = stageResolve, took.Seconds()
-		if err == nil {
-			at.Stage, a.stage, a.connect = stageConnect, stageConnect, &took
+		note(at, took, err)
+		if at.Stage == stageConnect {
+			a.stage, a.connect = stageConnect, &took
 			a.given = fmt.Sprintf("%s port %d", addr, env.Resolved.Port)
+		}
+		if err == nil {
 			return conn
 		}
-		at.Reason, at.Detail = string(sshwire.ReasonOf(err)), err.Error()
 		a.end(sshwire.ReasonOf(err), err.Error())
+		if at.Stage == stageConnect {
+			break
+		}
 	}
 	return nil
+}
+
+// note writes down how an attempt to connect ended. A reset ends a connection
+// that was made, even when that is heard too late to use it: before, it would
+// have been refused.
+func note(at *fact.Address, took time.Duration, err error) {
+	at.Stage, at.Seconds = stageResolve, took.Seconds()
+	if err == nil || sshwire.ReasonOf(err) == sshwire.ReasonReset {
+		at.Stage = stageConnect
+	}
+	if err != nil {
+		at.Reason, at.Detail = string(sshwire.ReasonOf(err)), err.Error()
+	}
 }
 
 // otherFamily tries the other address family where the first failed, so that
@@ -77,9 +96,7 @@ func (a *attempt) otherFamily(ctx context.Context, env *Env, usable []netip.Addr
 	env.Progress("trying the other address family")
 	other, at := &attempt{stage: stageConnect}, a.at(usable[i])
 	conn, took, err := dial(ctx, env, usable[i])
-	at.Stage, at.Seconds = stageResolve, took.Seconds()
-	if err != nil {
-		at.Reason, at.Detail = string(sshwire.ReasonOf(err)), err.Error()
+	if note(at, took, err); err != nil {
 		return
 	}
 	defer conn.Close()
@@ -112,7 +129,26 @@ func dial(ctx context.Context, env *Env, addr netip.Addr) (net.Conn, time.Durati
 	d := net.Dialer{Timeout: limit, LocalAddr: local, FallbackDelay: -1, KeepAlive: -1}
 	start := time.Now()
 	conn, err := d.DialContext(ctx, "tcp", netip.AddrPortFrom(addr, uint16(env.Resolved.Port)).String())
-	return conn, time.Since(start), err
+	took := time.Since(start)
+	if err != nil {
+		err = plainly(err, took)
+	}
+	return conn, took, err
+}
+
+// plainly leaves out of an error what everybody knows: where to, and by which
+// call.
+func plainly(err error, took time.Duration) error {
+	if errno, ok := errors.AsType[syscall.Errno](err); ok {
+		return errno
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		err = op.Err
+	}
+	if sshwire.ReasonOf(err) == sshwire.ReasonTimedOut {
+		return fmt.Errorf("nobody answered within %v (%w)", took.Round(100*time.Millisecond), err)
+	}
+	return err
 }
 
 // source is the address to connect from, or nil where the kernel chooses.

@@ -42,7 +42,7 @@ func (a *attempt) put(facts *fact.Set) {
 		a.proxy.put(facts)
 	}
 	if a.shook == nil {
-		fact.Miss(facts, "there was no connection to the server: "+visible.Line(a.detail, 200), handshakeFacts...)
+		fact.Miss(facts, "there was no connection to the server", handshakeFacts...)
 		return
 	}
 	if a.stage != stageNone {

@@ -80,7 +80,7 @@ func login(ctx context.Context, env *Env, facts *fact.Set, lim limits) {
 		putServer(facts, parseSections(out, a.nonce), "login")
 		return
 	}
-	fact.Miss(facts, "the server's side could not be read: "+a.why(), serverFacts...)
+	fact.Miss(facts, a.why(), serverFacts...)
 }
 
 // A loginRun is one run of ssh and how it ended.

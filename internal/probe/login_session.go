@@ -13,7 +13,7 @@ import (
 func (w *watch) reportSession(facts *fact.Set, exit int, cause error) {
 	const source, most = "login", 1 << 10
 	if w.trace.Stage() != sshlog.Session {
-		fact.Miss(facts, "there was no session: "+w.why(), fact.SessionKind, fact.SessionNoise, fact.SessionShellTime, fact.SessionEnd)
+		fact.Miss(facts, w.why(), fact.SessionKind, fact.SessionNoise, fact.SessionShellTime, fact.SessionEnd)
 		return
 	}
 	if !w.begun.IsZero() {
@@ -66,15 +66,11 @@ func ending(said string, exit int, cause error) string {
 	return said + "\n(" + how + ")"
 }
 
-// why says in a few words, after "because", why the server's side could not
-// be read.
+// why says in a few words why the server's side could not be read. How the
+// login failed is told by facts of its own.
 func (w *watch) why() string {
-	stage, said := w.trace.Stage(), visible.Line(strings.TrimSuffix(w.trace.Error(), "."), 300)
-	switch {
-	case stage == sshlog.Session:
+	if w.trace.Stage() == sshlog.Session {
 		return "the login runs no shell for us, see session.kind"
-	case said != "":
-		return "the login got as far as " + stage + ": " + said
 	}
-	return "the login got no farther than " + stage
+	return "the login did not succeed"
 }

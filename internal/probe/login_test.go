@@ -151,8 +151,8 @@ func TestLoginsThatFail(t *testing.T) {
 			if got, _ := fact.LoginError.Get(facts); !strings.Contains(got, c.errors) {
 				t.Errorf("error %q, want %q", got, c.errors)
 			}
-			absent(t, facts, fact.SessionKind, "there was no session")
-			absent(t, facts, fact.ServerVia, "could not be read")
+			absent(t, facts, fact.SessionKind, "the login did not succeed")
+			absent(t, facts, fact.ServerVia, "the login did not succeed")
 		})
 	}
 	if known := s.read("empty"); known != "" {

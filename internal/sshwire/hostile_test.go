@@ -127,7 +127,7 @@ var hostileServers = []struct {
 	{"escapes in the identification", send([]byte("SSH-2.0" + escape + "\r\n")), "", StageBanner, ReasonProtocolError, ProtocolSSH, "malformed"},
 	{"closed at once", closing(""), "", StageBanner, ReasonClosed, ProtocolEmpty, "closed"},
 	{"reset at once", resetting(""), "", StageBanner, ReasonReset, ProtocolEmpty, "reset"},
-	{"closed after identification", closing(string(goodIdent)), "", StageKexInit, ReasonClosed, ProtocolSSH, "waiting for SSH_MSG_KEXINIT at byte 26, nothing of it came"},
+	{"closed after identification", closing(string(goodIdent)), "", StageKexInit, ReasonClosed, ProtocolSSH, "the peer closed the connection; awaited was SSH_MSG_KEXINIT at byte 26, and nothing of it came"},
 	{"reset after identification", resetting(string(goodIdent)), "", StageKexInit, ReasonReset, ProtocolSSH, "SSH_MSG_KEXINIT"},
 	{"hangs within KEXINIT", send(withIdent(goodInit[:300])), "", StageKexInit, ReasonTimedOut, ProtocolSSH, fmt.Sprintf("300 of its %d bytes", len(goodInit))},
 	{"sshd complains of our identification", send(withIdent([]byte("Invalid SSH identification string.\r\n"))), "", StageKexInit, ReasonProtocolError, ProtocolSSH, "Invalid SSH identification string."},

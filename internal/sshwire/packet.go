@@ -66,7 +66,7 @@ func (e *BrokenOff) Error() string {
 	case e.Got > 0:
 		got = fmt.Sprintf("%d bytes of it came", e.Got)
 	}
-	return fmt.Sprintf("waiting for %s at byte %d, %s: %s", e.Waiting, e.Offset, got, says(e.Reason(), e.Err))
+	return fmt.Sprintf("%s; awaited was %s at byte %d, and %s", says(e.Reason(), e.Err), e.Waiting, e.Offset, got)
 }
 
 func (e *BrokenOff) Unwrap() error { return e.Err }
@@ -88,7 +88,7 @@ func says(r Reason, err error) string {
 	case ReasonReset:
 		return "the connection was reset"
 	case ReasonTimedOut:
-		return "no more in the time given"
+		return "nothing more came in the time given"
 	}
 	return err.Error()
 }
