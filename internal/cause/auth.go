@@ -166,13 +166,13 @@ func fixAuth(v *fact.View) []remedy.Remedy {
 	plan := func(id string, side remedy.Side, summary string, steps ...remedy.Step) remedy.Remedy {
 		return remedy.Remedy{ID: id, Side: side, Risk: remedy.Harmless, Cures: fact.LoginReason.Name(), Summary: summary, Steps: steps}
 	}
-	compare := advise("on the server, over its console or a connection that you trust: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub; it must print the fingerprint that ssh shows")
+	compare := typed("on the server, over its console or a connection that you trust", "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub", "#it must print the fingerprint that ssh shows")
 	switch t.reason {
 	case "host-key-unknown":
-		return []remedy.Remedy{plan("trust-host-key", remedy.Client, "compare the host key, then accept it", compare, advise("then, in a terminal: ssh HOST, and answer yes"))}
+		return []remedy.Remedy{plan("trust-host-key", remedy.Client, "compare the host key, then accept it", compare, typed("then, in a terminal, and answer yes", "ssh HOST"))}
 	case "host-key-changed":
 		return []remedy.Remedy{plan("replace-host-key", remedy.Client, "compare the host key, and only if it is the server's replace the old one",
-			compare, advise("then: ssh-keygen -R HOST (with another port than 22: ssh-keygen -R '[HOST]:PORT'), and ssh HOST once in a terminal"))}
+			compare, typed("then, with '[HOST]:PORT' in place of HOST where the port is not 22", "ssh-keygen -R HOST", "ssh HOST"))}
 	case "host-key-revoked":
 		return []remedy.Remedy{plan("renew-host-key", remedy.Server, "give the server a new host key or certificate",
 			advise("do not connect before whoever revoked the key has said why; then on the server make a new key and take the mark from known_hosts, or sign a new certificate"))}
@@ -181,15 +181,18 @@ func fixAuth(v *fact.View) []remedy.Remedy {
 	}
 	plans := []remedy.Remedy{
 		plan("right-key", remedy.Client, "see which keys ssh offers, and offer the right one",
-			advise("ssh -v HOST 2>&1 | grep -E 'Offering|Server accepts|can continue'; ssh-add -l lists the agent's keys"),
-			advise("ssh passes over key files that others may read: chmod 600 ~/.ssh/id_*"),
-			advise("to have a new key accepted, where a password still is: ssh-copy-id HOST")),
+			typed("which keys ssh offers, and which the agent holds", "ssh -v HOST 2>&1 | grep -E 'Offering|Server accepts|can continue'", "ssh-add -l"),
+			typed("ssh passes over key files that others may read", "chmod 600 ~/.ssh/id_*"),
+			typed("to have a new key accepted, where a password still is", "ssh-copy-id HOST")),
 		plan("ask-the-log", remedy.Server, "see why sshd refuses",
-			advise("as root on the server, right after a try: journalctl -u ssh -u sshd -n 30 (or tail /var/log/auth.log, /var/log/secure): it tells a wrong name, a locked account, AllowUsers and a bad key apart"),
-			advise("files that others may write are ignored; as the user on the server: chmod go-w ~ && chmod 700 ~/.ssh && chmod 600 ~/.ssh/authorized_keys")),
+			readLog("it tells a wrong name, a locked account, AllowUsers and a bad key apart"),
+			typed("sshd passes over files that others may write; as the user on the server", "chmod go-w ~ && chmod 700 ~/.ssh && chmod 600 ~/.ssh/authorized_keys")),
 	}
-	if t.in() {
+	switch {
+	case t.in():
 		plans = []remedy.Remedy{oneKey(only, plan)}
+	case t.reason == "needs-terminal":
+		plans = append([]remedy.Remedy{plan("ask-in-terminal", remedy.Client, "let ssh ask you: check again in a terminal", run("sshtay check HOST"))}, plans...)
 	}
 	return plans
 }

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -175,9 +176,26 @@ func tell(t *testing.T, c *Cause, view *fact.View, v Verdict) string {
 		}
 		for _, s := range r.Steps {
 			fmt.Fprintf(&b, "  %s: %s\n", s.Kind, s.Text)
+			if m := buriedCommand.FindString(prose(s)); m != "" {
+				t.Errorf("remedy %s: %q stands in the middle of a sentence; give it a line of its own (typed)", r.ID, m)
+			}
 			if s.Text == "" || (s.Kind == remedy.Advice) != (len(s.With) == 0) {
 				t.Errorf("remedy %s: step says not what to do, or a machine cannot: %+v", r.ID, s)
 			}
+		}
+	}
+	return b.String()
+}
+
+// buriedCommand finds a command that a reader would have to cut out of prose.
+var buriedCommand = regexp.MustCompile(`\b(systemctl|journalctl|ssh-keygen|ssh-add|ssh-copy-id|ss|nft|ip|chmod|chown|chage|grep|getent|apt-get|dnf|tail|ls|ps|sysctl|usermod|mount|ssh|sshtay) (-[a-zA-Z]|/|[a-z]+ -|[A-Z]{4})`)
+
+// prose is what of a step is not there to be copied.
+func prose(s remedy.Step) string {
+	var b strings.Builder
+	for l := range strings.Lines(s.Text) {
+		if s.Kind == remedy.Advice && !strings.HasPrefix(l, " ") {
+			b.WriteString(l)
 		}
 	}
 	return b.String()

@@ -293,21 +293,21 @@ func fixClientSide(v *fact.View) []remedy.Remedy {
 	}
 	switch fault {
 	case badConfig:
-		return plan(fact.ClientConfigError, "mend what ssh names", append(mendConfig(c.configError), advise("to see that it is right now: ssh -G HOST >/dev/null && echo fine"))...)
+		return plan(fact.ClientConfigError, "mend what ssh names", append(mendConfig(c.configError), typed("to see that it is right now", "ssh -G HOST >/dev/null && echo fine"))...)
 	case muteMaster:
 		return plan(fact.ControlMaster, "take the stuck shared connection away",
-			advise("to see whose it is: ss -xlp | grep -F %s; end that process: kill PID", quoted(c.path)), run("rm -f -- "+quoted(c.path)))
+			typed("see whose it is, and end that process", "ss -xlp | grep -F "+quoted(c.path), "kill PID"), run("rm -f -- "+quoted(c.path)))
 	case noSocket:
 		return plan(fact.ControlPathError, "give the socket a place", option("ControlPath", "~/.ssh/cm-%C"))
 	case sshCannotRun:
-		return plan(fact.LoginReason, "mend what ssh names", advise("to see it by itself: ssh -v HOST"))
+		return plan(fact.LoginReason, "mend what ssh names", typed("to see it by itself", "ssh -v HOST"))
 	case wrongFdpass:
 		return plan(fact.LoginReason, "let the ProxyCommand carry the bytes", option("ProxyUseFdpass", "no"))
 	case proxyCannotRun, proxyFails:
 		return plan(fact.HandshakeReason, "make the ProxyCommand work by itself", c.byHand())
 	case proxyPrints:
 		return plan(fact.FirstBytes, "keep the ProxyCommand's standard output clean", c.byHand(),
-			advise("let everything in it that talks write to standard error: echo \"connecting\" >&2"))
+			typed("let everything in it that talks write to standard error, as in", `echo "connecting" >&2`))
 	case elsewhereFailed:
 		return plan(fact.HandshakeReason, "check the host that the connection goes through", c.byHand())
 	}
@@ -328,11 +328,11 @@ var (
 func mendConfig(said string) []remedy.Step {
 	if m := badOwner.FindStringSubmatch(said); m != nil {
 		file := quoted(strings.TrimSpace(m[1]))
-		return []remedy.Step{run("chmod go-w -- " + file), advise("if it belongs to somebody else: chown \"$USER\" -- %s", file)}
+		return []remedy.Step{run("chmod go-w -- " + file), typed("if it belongs to somebody else", `chown "$USER" -- `+file)}
 	}
 	steps := []remedy.Step{advise("edit the line that ssh names: %s", firstLine(said))}
 	if m := badOption.FindStringSubmatch(said); m != nil && !strings.HasPrefix(said, "command-line") {
-		steps = append(steps, advise("if the option is right and only this ssh is too old or too new for it, put a line above it: IgnoreUnknown %s", m[1]))
+		steps = append(steps, typed("if the option is right and only this ssh is too old or too new for it, put a line above it", "IgnoreUnknown "+m[1]))
 	}
 	return steps
 }
@@ -340,9 +340,9 @@ func mendConfig(said string) []remedy.Step {
 // byHand is how to see what ssh would see of its helper.
 func (c clientSide) byHand() remedy.Step {
 	if c.via == "proxy-jump" || c.command == "" {
-		return advise("check the jump host by itself: sshtay check JUMP_HOST")
+		return typed("check the jump host by itself", "sshtay check JUMP_HOST")
 	}
-	return advise("run the ProxyCommand by hand, with the host for %%h and the port for %%p: the first thing that it prints must be SSH-2.0-...: %s", firstLine(c.command))
+	return typed("run the ProxyCommand by hand, with the host for %h and the port for %p; the first thing that it prints must be SSH-2.0-...", firstLine(c.command))
 }
 
 // quoted makes text one word for a shell.

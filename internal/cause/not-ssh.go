@@ -161,8 +161,8 @@ func fixNotSSH(v *fact.View) []remedy.Remedy {
 		return []remedy.Remedy{noHeader}
 	}
 	plans := []remedy.Remedy{plan("right-port", remedy.Client, "use the host and port that sshd listens on",
-		advise("on the server, to see the port of sshd: ss -tlnp | grep -E 'sshd|:22 '"),
-		advise("then: ssh -p PORT HOST, and in ~/.ssh/config under the Host line of this host: Port PORT"))}
+		typed("on the server, to see the port of sshd", "ss -tlnp | grep ssh"),
+		typed("then, to try it", "ssh -p PORT HOST"), typed("and to keep it, in ~/.ssh/config under the Host line of this host", "Port PORT"))}
 	switch g.looks {
 	case "http", "http2", "tls":
 		plans = append(plans, plan("captive-portal", remedy.Network, "log in to the network, if it is one that answers in everybody's place",
@@ -174,16 +174,17 @@ func fixNotSSH(v *fact.View) []remedy.Remedy {
 			advise("the answer is the proxy's own: 407 wants a login (give the ProxyCommand one), 403 forbids the port (ask for it, or use an sshd on port 443)")))
 	case protocols[g.looks] == "HTTP", protocols[g.looks] == "HTTP/2":
 		plans = append(plans, plan("pass-through", remedy.Server, "let the reverse proxy pass SSH on as plain TCP",
-			advise("nginx passes TCP on only in a stream block, beside the http block: stream { server { listen PORT; proxy_pass SSHD_HOST:22; } }; HAProxy with: mode tcp")))
+			typed("nginx passes TCP on only in a stream block, beside the http block", "stream { server { listen PORT; proxy_pass SSHD_HOST:22; } }", "#and HAProxy with", "mode tcp")))
 	case g.looks == "tls":
 		plans = append(plans, plan("inside-tls", remedy.Client, "speak TLS first, if the SSH server is behind a TLS tunnel",
-			advise("to see what is inside: openssl s_client -quiet -connect HOST:PORT; if it says SSH-2.0-..., then in ~/.ssh/config under the Host line of this host: ProxyCommand openssl s_client -quiet -connect %%h:%%p")))
+			typed("to see what is inside", "openssl s_client -quiet -connect HOST:PORT"),
+			typed("if it says SSH-2.0-..., then in ~/.ssh/config under the Host line of this host", "ProxyCommand openssl s_client -quiet -connect %h:%p")))
 	case protocols[g.looks] == "the PROXY protocol":
 		plans = append(plans, noHeader)
 	case g.looks == "", g.looks == "empty":
 		plans = append(plans, plan("backend", remedy.Server, "see whether a forwarder stands in front of a server that is down",
-			advise("docker-proxy, a load balancer, a service mesh or a NAT rule accepts the connection before the server behind it does: see whether that server runs and listens (docker ps; ss -tln)"),
-			advise("Istio: exclude the port from the sidecar with the annotation traffic.sidecar.istio.io/excludeOutboundPorts: \"22\""),
+			typed("docker-proxy, a load balancer, a service mesh or a NAT rule accepts the connection before the server behind it does; see whether that server runs and listens", "docker ps", "ss -tln"),
+			typed("Istio: exclude the port from the sidecar with the annotation", `traffic.sidecar.istio.io/excludeOutboundPorts: "22"`),
 			advise("a balancer in front of sshd must not send PROXY headers, and one that expects them closes connections like ours without a word")))
 	}
 	return plans

@@ -136,7 +136,7 @@ func shellTMOUT(v *fact.View) (policy, bool) {
 		what: fmt.Sprintf("The login shell ends after %s without input at its prompt (TMOUT)", span(after)),
 		why:  "bash and other shells end by themselves when nothing was typed at their prompt for that long. Keepalives keep the connection up and are no input, so they do not help.",
 		mend: mendPolicy("tmout", remedy.Harmless, fact.ShellTMOUT, "lift TMOUT, if the rule is yours to change",
-			advise("on the server, to see where it is set: grep -n TMOUT /etc/profile /etc/profile.d/* /etc/bash.bashrc /etc/bashrc ~/.profile ~/.bash_profile ~/.bashrc"),
+			typed("on the server, to see where it is set", "grep -n TMOUT /etc/profile /etc/profile.d/* /etc/bash.bashrc /etc/bashrc ~/.profile ~/.bash_profile ~/.bashrc"),
 			advise("take the line out there (a readonly TMOUT cannot be unset later), or set a longer time in seconds; it holds from the next login on")),
 	}, after > 0
 }
@@ -278,7 +278,7 @@ func logindIdle(v *fact.View) (policy, bool) {
 		what: "logind stops sessions that are idle for " + m[1],
 		why:  "systemd-logind stops a session when nothing was typed at its terminal for that long, and with it everything that runs in it. Keepalives are no input.",
 		mend: mendPolicy("logind-idle", remedy.Harmless, fact.LogindIdle, "let logind leave idle sessions alone, if the rule is yours to change",
-			advise("on the server, in /etc/systemd/logind.conf.d/60-idle.conf: a line [Login], then StopIdleSessionSec=infinity; then: systemctl restart systemd-logind")),
+			typed("on the server, in /etc/systemd/logind.conf.d/60-idle.conf", "[Login]", "StopIdleSessionSec=infinity"), run("systemctl restart systemd-logind")),
 	}
 	if after, valid := sshTime(strings.NewReplacer("min", "m", "sec", "s").Replace(m[1])); valid {
 		p.what, p.impact = "logind stops sessions that are idle for "+span(after), idleImpact(after)
@@ -332,7 +332,7 @@ func gaveUp(v *fact.View) (policy, bool) {
 		what: fmt.Sprintf("sshd gave up connections of this address %s within the last day, because no sign of life came", times(lines)),
 		why:  "An idle client answers sshd's questions by itself, so this was no idleness: the client slept or was off the network, or the path had already lost the connection. sshd only noticed.",
 		mend: remedy.Remedy{ID: "survive-absence", Side: remedy.Server, Risk: remedy.Harmless, Cures: fact.LogClientTimeouts.Name(), Summary: "run what must survive the client's absence in a terminal that stays on the server",
-			Steps: []remedy.Step{advise("ssh -t HOST tmux new -A -s main")}},
+			Steps: []remedy.Step{run("ssh -t HOST tmux new -A -s main")}},
 	}
 	if patience := interval * time.Duration(count+1); patience > 0 && count > 0 {
 		p.what += fmt.Sprintf(" for %s (ClientAliveInterval %d, ClientAliveCountMax %d)", span(patience), int(interval.Seconds()), count)

@@ -279,34 +279,33 @@ func fixSessionRefused(v *fact.View) []remedy.Remedy {
 		return remedy.Remedy{ID: id, Side: side, Risk: risk, Cures: cures.Name(), Summary: summary, Steps: steps}
 	}
 	look := plan("ask-the-log", remedy.Server, remedy.Harmless, fact.LoginReason, "see what sshd and PAM say about the session",
-		advise("as root on the server, right after a try: journalctl -u ssh -u sshd -n 30 (or tail /var/log/auth.log, /var/log/secure)"),
-		advise("ls -l /etc/nologin /run/nologin; chage -l USER; getent passwd USER; grep -rs maxlogins /etc/security/limits.conf /etc/security/limits.d"))
+		readLog(""), typed("and what may stand against the account", "ls -l /etc/nologin /run/nologin", "chage -l USER", "getent passwd USER", "grep -rs maxlogins /etc/security/limits.conf /etc/security/limits.d"))
 	log := strings.Join(s.failures, "\n")
 	switch {
 	case s.noise != "":
 		return []remedy.Remedy{plan("quiet-shell", remedy.Server, remedy.Harmless, fact.SessionNoise, "let the shell's start-up files print only where a person is",
-			advise("on the server, as the first line of ~/.bashrc (or of the file that prints): case $- in *i*) ;; *) return ;; esac"),
-			advise("what must print goes into ~/.bash_profile, or to standard error; this must print 0: ssh HOST true | wc -c"))}
+			typed("on the server, as the first line of ~/.bashrc (or of the file that prints)", "case $- in *i*) ;; *) return ;; esac"),
+			typed("what must print goes into ~/.bash_profile, or to standard error; this must then print 0", "ssh HOST true | wc -c"))}
 	case chrootPath.MatchString(log):
 		dir := chrootPath.FindStringSubmatch(log)[1]
 		return []remedy.Remedy{plan("chroot-owner", remedy.Server, remedy.Harmless, fact.LogChroot, "give the chroot directory, and every directory above it, to root alone",
-			advise("on the server, for %s and each directory above it: chown root:root DIR && chmod go-w DIR", dir),
+			typed("on the server, for "+dir+" and each directory above it", "chown root:root DIR && chmod go-w DIR"),
 			advise("the user's files belong in a directory below it, which the user owns"))}
 	case strings.Contains(log, "subsystem request for"):
 		return []remedy.Remedy{plan("sftp-subsystem", remedy.Server, remedy.ReloadsSSHD, fact.SFTPServer, "tell sshd which program serves sftp", setSSHD("Subsystem", "sftp internal-sftp")...)}
 	case s.turnedAway():
 		return []remedy.Remedy{plan("open-account", remedy.Server, remedy.Harmless, fact.SessionEnd, "open the account again, if it is meant to be open",
-			advise("for maintenance or a boot that is under way: ls -l /etc/nologin /run/nologin on the server; root may log in and remove the file when it is over"),
-			advise("for an account or password that has expired: chage -l USER; ssh HOST in a terminal lets the user set a new password")), look}
+			typed("on the server, for maintenance or a boot that is under way; root may log in and remove the file when it is over", "ls -l /etc/nologin /run/nologin"),
+			typed("for an account or password that has expired; ssh in a terminal lets the user set a new password", "chage -l USER")), look}
 	case s.noSh():
 		return nil
 	case s.kind == "no-shell" || s.kind == "none" && s.reason == "other-command":
 		return []remedy.Remedy{plan("shell", remedy.Server, remedy.CanLockOut, fact.SessionKind, "give the account a shell, if people are meant to log in with it",
-			advise("as root on the server: getent passwd USER shows the shell; usermod -s /bin/bash USER changes it"),
-			advise("for a tunnel no shell is needed: ssh -N -L ... HOST"))}
+			typed("as root on the server, to see the shell and to change it", "getent passwd USER", "usermod -s /bin/bash USER"),
+			typed("for a tunnel no shell is needed", "ssh -N -L ... HOST"))}
 	case s.kind == "forced-command":
 		return []remedy.Remedy{plan("forced-command", remedy.Server, remedy.CanLockOut, fact.SessionKind, "find what runs in place of your command, if that is not meant to be",
-			advise("on the server: sshd -T -C user=USER,host=x,addr=127.0.0.1 | grep -i forcecommand, and command= in ~/.ssh/authorized_keys"))}
+			typed("on the server", "sshd -T -C user=USER,host=x,addr=127.0.0.1 | grep -i forcecommand", "grep -n command= ~/.ssh/authorized_keys"))}
 	}
 	return []remedy.Remedy{look}
 }

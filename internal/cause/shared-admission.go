@@ -97,6 +97,8 @@ func (a admission) tally() string {
 	switch {
 	case a.tries == 1:
 		return "the one connection tried"
+	case a.failures == 2 && a.tries == 2:
+		return "both connections tried"
 	case a.failures == a.tries:
 		return fmt.Sprintf("all %d connections tried", a.tries)
 	}

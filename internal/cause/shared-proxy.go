@@ -13,19 +13,20 @@ import (
 // through, and who is then out of reach for whom. $1 and $2 are taken from the
 // line.
 var proxyWords = []struct {
-	line          *pattern.Pattern
-	summary, mend string
+	line    *pattern.Pattern
+	summary string
+	mend    []remedy.Step
 }{
 	{pattern.New(`ssh: Could not resolve hostname (\S{1,255}?): (.{1,200})`), "The name of the jump host %[1]s has no address: %[2]s.",
-		"ssh -G JUMPHOST | grep ^hostname shows the name that ssh asks for; mend HostName or the resolver for the jump host"},
+		[]remedy.Step{typed("the name that ssh asks for", "ssh -G JUMP_HOST | grep ^hostname"), advise("mend its HostName in ~/.ssh/config, or the resolver")}},
 	{pattern.New(`ssh: connect to host (\S{1,255}) port \d{1,5}: (.{1,200})`), "The jump host %[1]s cannot be reached from here: %[2]s.",
-		"check the jump host itself first: sshtay check JUMPHOST"},
+		[]remedy.Step{typed("check the jump host itself first", "sshtay check JUMP_HOST")}},
 	{pattern.New(`channel (\d{1,9}): open failed: connect failed: (.{1,200})`), "The jump host was reached, but it cannot reach the server: %[2]s.",
-		"log in to the jump host and check the server from there; the name and the port are those that the jump host has to know"},
+		[]remedy.Step{advise("log in to the jump host and check the server from there; the name and the port are those that the jump host has to know")}},
 	{pattern.New(`channel (\d{1,9}): open failed: administratively prohibited: (.{1,200})`), "The jump host was reached, but it does not forward connections: %[2]s.",
-		"on the jump host let sshd forward for this user: AllowTcpForwarding yes (or local), and no PermitOpen or DisableForwarding that forbids this server"},
+		[]remedy.Step{typed("on the jump host let sshd forward for this user, in its sshd_config", "AllowTcpForwarding yes", "#and no PermitOpen or DisableForwarding that forbids this server")}},
 	{pattern.New(`(?i)\b(nc|ncat|netcat|socat)\b.{0,200}?(connection refused|connection timed out|no route to host|network is unreachable|not known)`), "The proxy command (%[1]s) cannot reach the server: %[2]s.",
-		"run the command of ProxyCommand by itself (ssh -G HOST | grep ^proxycommand shows it)"},
+		[]remedy.Step{typed("run the ProxyCommand by itself; this shows it", "ssh -G HOST | grep ^proxycommand")}},
 }
 
 // byProxy judges a connection that a proxy carries: who is out of reach is
@@ -43,7 +44,7 @@ func byProxy(v *fact.View, via, reason string) (Verdict, []remedy.Remedy) {
 			Summary:  fmt.Sprintf(words.summary, m[1], strings.TrimRight(strings.TrimSpace(firstLine(m[2])), ".")),
 			Why:      "The connection goes through a proxy or jump host (" + via + "); when that does not get through, ssh sees only a connection that is closed before the server's greeting.",
 			Evidence: []Evidence{says(fact.ProxyStderr, "%s", firstLine(m[0]))},
-		}, []remedy.Remedy{byHand("mend-proxy", remedy.Client, fact.ProxyStderr, "mend the part of the way that failed", words.mend)}
+		}, []remedy.Remedy{byHand("mend-proxy", remedy.Client, fact.ProxyStderr, "mend the part of the way that failed", words.mend...)}
 	}
 	end := ", without saying why"
 	if printed != "" {

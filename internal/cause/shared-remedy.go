@@ -2,6 +2,7 @@ package cause
 
 import (
 	"fmt"
+	"strings"
 
 	"sshtay/internal/fact"
 	"sshtay/internal/pattern"
@@ -35,6 +36,29 @@ func setSSHD(option, value string) []remedy.Step {
 // run is a step that is one command line.
 func run(line string) remedy.Step {
 	return remedy.Step{Kind: remedy.Command, With: map[string]string{"run": line}, Text: line}
+}
+
+// typed is a step that only a person can take, by typing: the lines stand by
+// themselves below the text, to be copied. A line "#..." is a text again.
+func typed(text string, lines ...string) remedy.Step {
+	all := text + ":"
+	for _, l := range lines {
+		if note, is := strings.CutPrefix(l, "#"); is {
+			all += "\n" + note
+		} else {
+			all += "\n    " + l
+		}
+	}
+	return advise("%s", all)
+}
+
+// readLog is how to see what sshd wrote about a try, and what that is good for.
+func readLog(use string) remedy.Step {
+	lines := []string{"journalctl -u ssh -u sshd -n 30 --no-pager", "#or, where there is no journal:", "tail -n 30 /var/log/auth.log /var/log/secure"}
+	if use != "" {
+		lines = append(lines, "#"+use)
+	}
+	return typed("as root on the server, right after a try", lines...)
 }
 
 // advise is a step that only a person can take.

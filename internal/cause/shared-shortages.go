@@ -80,7 +80,7 @@ func memoryShort(v *fact.View, slow []Evidence) (shortage, bool) {
 		why:      "Without memory new processes fail or crawl, and the kernel kills one: the session that you work in, or its program.",
 		evidence: []Evidence{says(fact.MemAvailable, "%s of %s", size(free), size(total))},
 		plan: watch("more-memory", fact.MemAvailable, "find what uses the memory; give it less, or the server more memory or swap", run("ps -eo pid,user,rss,args --sort=-rss | head -15"),
-			advise("swap as a stopgap: fallocate -l 1G /swapfile && chmod 600 /swapfile && mkswap /swapfile && swapon /swapfile")),
+			typed("swap as a stopgap", "fallocate -l 1G /swapfile && chmod 600 /swapfile && mkswap /swapfile && swapon /swapfile")),
 	}
 	switch {
 	case swapSeen && swap == 0:
@@ -205,7 +205,7 @@ func disksFull(v *fact.View, _ []Evidence) (shortage, bool) {
 		s := shortage{
 			status: Confirmed, impact: Risk,
 			why:  "A login writes: records, logs, locks, the shell's history. Some programs of the login refuse to go on when they cannot, and then the session ends at once.",
-			plan: watch("free-space", fact.Disks, "make room", run("df -h "+shellQuoted(d.Mount)+" ; du -xh --max-depth=2 "+shellQuoted(d.Mount)+" 2>/dev/null | sort -h | tail -20"), advise("journalctl --vacuum-size=200M frees what the journal holds")),
+			plan: watch("free-space", fact.Disks, "make room", run("df -h "+shellQuoted(d.Mount)+" ; du -xh --max-depth=2 "+shellQuoted(d.Mount)+" 2>/dev/null | sort -h | tail -20"), typed("what the journal holds is freed by", "journalctl --vacuum-size=200M")),
 		}
 		switch {
 		case d.RO && atFault(d, disks):
@@ -213,7 +213,7 @@ func disksFull(v *fact.View, _ []Evidence) (shortage, bool) {
 			if d.Mount == "/" {
 				s.status = Likely // some machines are made so
 			}
-			s.plan = watch("write-again", fact.Disks, "see why the kernel made it read-only, check the disk, and mount it again", run("dmesg | grep -i 'remount\\|i/o error\\|ext4\\|xfs' | tail"), advise("after the check: mount -o remount,rw %s", shellQuoted(d.Mount)))
+			s.plan = watch("write-again", fact.Disks, "see why the kernel made it read-only, check the disk, and mount it again", run("dmesg | grep -i 'remount\\|i/o error\\|ext4\\|xfs' | tail"), typed("after the check", "mount -o remount,rw "+shellQuoted(d.Mount)))
 		case d.RO:
 			continue
 		case d.Used >= 0.999:

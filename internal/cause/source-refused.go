@@ -337,7 +337,7 @@ func fixPenalty(who string, known bool) []remedy.Remedy {
 		Steps:   setSSHD("PerSourcePenaltyExemptList", who),
 	}
 	if !known {
-		exempt.Steps = []remedy.Step{advise("in /etc/ssh/sshd_config: PerSourcePenaltyExemptList and the address from which the server sees this client; then: sshd -t && systemctl reload ssh")}
+		exempt.Steps = []remedy.Step{typed("in /etc/ssh/sshd_config, with the address from which the server sees this client", "PerSourcePenaltyExemptList ADDRESS"), reloadSSHD()}
 	}
 	return []remedy.Remedy{{
 		ID: "earn-no-penalty", Side: remedy.Client, Risk: remedy.Harmless, Cures: fact.LogPenaltiesOurs.Name(),
@@ -353,7 +353,7 @@ func unban(by, who string, known bool) remedy.Remedy {
 	}
 	if strings.Contains(by, "fail2ban") {
 		plan = onAddress(plan, known, "fail2ban-client unban "+who)
-		plan.Steps = append(plan.Steps, advise("to keep it from coming back: in /etc/fail2ban/jail.local under [DEFAULT]: ignoreip = 127.0.0.1/8 ::1 %s; then: fail2ban-client reload", who))
+		plan.Steps = append(plan.Steps, typed("to keep it from coming back, in /etc/fail2ban/jail.local under [DEFAULT]", "ignoreip = 127.0.0.1/8 ::1 "+who), run("fail2ban-client reload"))
 		return plan
 	}
 	plan.Steps = []remedy.Step{advise("take %s off the list of %s", who, by)}
@@ -366,7 +366,7 @@ func onAddress(plan remedy.Remedy, known bool, line string) remedy.Remedy {
 	if known {
 		plan.Steps = []remedy.Step{run(line)}
 	} else {
-		plan.Steps = []remedy.Step{advise("%s   (ADDRESS: the one from which the server sees this client)", line)}
+		plan.Steps = []remedy.Step{typed("with the address from which the server sees this client for ADDRESS", line)}
 	}
 	return plan
 }

@@ -319,7 +319,7 @@ func fixSSHDBroken(v *fact.View) []remedy.Remedy {
 	}
 	restart := remedy.Step{Kind: remedy.Command, With: map[string]string{"run": "sshd -t && systemctl restart ssh"},
 		Text: "sshd -t && systemctl restart ssh   (the unit is called sshd on RHEL, Fedora and SUSE; open sessions live on)"}
-	look := advise("on the server, over its console if need be: systemctl status ssh ssh.socket sshd; sshd -t; journalctl -u ssh -u sshd -n 50")
+	look := typed("on the server, over its console if need be", "systemctl status ssh ssh.socket sshd", "sshd -t", "journalctl -u ssh -u sshd -n 50 --no-pager")
 	switch fault {
 	case badSSHDConfig:
 		steps := []remedy.Step{advise("edit the line that sshd -t names, and do not reload or restart sshd before sshd -t is silent: %s", d.configError), reloadSSHD()}
@@ -329,17 +329,17 @@ func fixSSHDBroken(v *fact.View) []remedy.Remedy {
 		return plan(fact.SSHDConfigError, "mend the configuration before anything restarts sshd", steps...)
 	case noHostKeys:
 		return plan(fact.SSHDHostKeys, "give sshd host keys again",
-			advise("if the files are there (ls -l /etc/ssh/ssh_host_*_key), sshd passes over keys that others may read: chmod 600 /etc/ssh/ssh_host_*_key"),
-			run("ssh-keygen -A"), restart, advise("new keys are new to every client: see the fingerprints with ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub"))
+			typed("if the files are there, sshd passes over keys that others may read", "ls -l /etc/ssh/ssh_host_*_key", "chmod 600 /etc/ssh/ssh_host_*_key"),
+			run("ssh-keygen -A"), restart, typed("new keys are new to every client; see their fingerprints", "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub"))
 	case noPrivsepDir:
 		return plan(fact.SSHDNoPrivsepDir, "make the directory again, and keep it",
-			run("install -d -m 0755 -o root -g root /run/sshd"), advise("the unit makes it at every start when it has RuntimeDirectory=sshd: systemctl cat ssh"))
+			run("install -d -m 0755 -o root -g root /run/sshd"), typed("the unit makes it at every start when it has RuntimeDirectory=sshd; see whether it has", "systemctl cat ssh"))
 	case staleProgram:
 		return plan(fact.SSHDStale, "restart sshd, so that it is the new program", restart)
 	case crashes:
 		return plan(fact.LogCrashes, "find what kills sshd, and upgrade it",
-			advise("journalctl -k -n 200 | grep -E 'type=1326|segfault|avc'; ausearch -m SECCOMP,AVC -c sshd where there is an audit log"),
-			advise("upgrade the openssh-server package together with libc and the OpenSSL library; with SELinux: restorecon -Rv /etc/ssh"), restart)
+			typed("what the kernel and, where there is one, the audit log say", "journalctl -k -n 200 --no-pager | grep -E 'type=1326|segfault|avc'", "ausearch -m SECCOMP,AVC -c sshd"),
+			advise("upgrade the openssh-server package together with libc and the OpenSSL library"), typed("with SELinux", "restorecon -Rv /etc/ssh"), restart)
 	}
 	if strings.HasPrefix(d.activation, "socket-unit") {
 		return plan(fact.SSHDRunning, "see why the socket of sshd is dead, and start it", look, run("systemctl restart ssh.socket"))

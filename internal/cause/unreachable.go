@@ -62,8 +62,11 @@ func reach(v *fact.View) (Verdict, []remedy.Remedy) {
 	}
 	detail, _ := fact.HandshakeDetail.In(v)
 	verdict := Verdict{
-		Status: Confirmed, Impact: Breaks, Reason: u.who, Summary: u.summary + perAddress(v), Why: u.why,
-		Evidence: append([]Evidence{says(fact.HandshakeReason, "%s", strings.TrimSuffix(reason+": "+detail, ": "))}, outcomes(v)...),
+		Status: Confirmed, Impact: Breaks, Reason: u.who, Summary: u.summary, Why: u.why,
+		Evidence: outcomes(v),
+	}
+	if len(verdict.Evidence) == 0 {
+		verdict.Evidence = []Evidence{says(fact.HandshakeReason, "%s", strings.TrimSuffix(reason+": "+detail, ": "))}
 	}
 	if through || connects {
 		verdict.Status, verdict.Impact = Likely, WillBreak
@@ -81,44 +84,51 @@ type meaning struct {
 var unreached = map[string]meaning{
 	"name-not-found": {
 		who: "the resolver says that there is no such name", summary: "The host's name has no address.",
-		why:  "Without an address there is nothing to connect to. A typing error, a HostName in ~/.ssh/config, a missing search domain or a VPN that is down are the usual reasons.",
-		mend: byHand("check-name", remedy.Client, fact.HandshakeReason, "find out which name ssh asks for, and who should know it", "ssh -G HOST | grep ^hostname   shows the name that ssh asks for; getent ahosts NAME asks the resolver; names of a private network need its VPN"),
+		why: "Without an address there is nothing to connect to. A typing error, a HostName in ~/.ssh/config, a missing search domain or a VPN that is down are the usual reasons.",
+		mend: byHand("check-name", remedy.Client, fact.HandshakeReason, "find out which name ssh asks for, and who should know it",
+			typed("the name that ssh asks for", "ssh -G HOST | grep ^hostname"), typed("what the resolver says of it", "getent ahosts NAME"), advise("names of a private network need its VPN")),
 	},
 	"name-failed": {
 		who: "the resolver gave no answer", summary: "The host's address is not known, because this machine's resolver does not answer.",
-		why:  "A resolver that cannot be reached stops every connection by name; one by address would still work.",
-		mend: byHand("mend-resolver", remedy.Client, fact.HandshakeReason, "mend this machine's name resolution", "cat /etc/resolv.conf (or resolvectl status) shows the name servers; ask each of them for any name; meanwhile ssh to the address itself"),
+		why: "A resolver that cannot be reached stops every connection by name; one by address would still work.",
+		mend: byHand("mend-resolver", remedy.Client, fact.HandshakeReason, "mend this machine's name resolution",
+			typed("see which name servers it asks, and whether these can be reached", "cat /etc/resolv.conf", "resolvectl status"), advise("meanwhile connect to the address itself")),
 	},
 	"refused": {
 		who: "the host, or a firewall in its name, refused the connection", summary: "The connection was refused: something at the host's address answered and said no.",
-		why:  "A refusal means that the way there works and nothing listens on that port, or that a firewall rejects what it should let in.",
-		mend: byHand("listen", remedy.Server, fact.HandshakeReason, "see on the server's console whether sshd runs, and on which port", "ss -ltnp | grep sshd ; systemctl status ssh ssh.socket (sshd on RHEL, Fedora and SUSE); compare with Port in ~/.ssh/config, and look for a firewall rule that rejects"),
+		why: "A refusal means that the way there works and nothing listens on that port, or that a firewall rejects what it should let in.",
+		mend: byHand("listen", remedy.Server, fact.HandshakeReason, "see on the server's console whether sshd runs, and on which port",
+			typed("whether it listens, and where", "ss -ltnp | grep ssh"), typed("whether the service runs", "systemctl status ssh ssh.socket sshd"),
+			advise("if it does: compare the port with Port in ~/.ssh/config, and look for a firewall rule that rejects")),
 	},
 	"timed-out": {
 		who: "nobody answered; who drops the packets cannot be told from here", summary: "Nobody answered the attempt to connect.",
-		why:  "Packets vanish without a word: a firewall or a cloud's security group drops them, the host is off, or the address is no longer its own.",
-		mend: byHand("open-the-way", remedy.Network, fact.HandshakeReason, "find out where the packets end", "try from another network and from the server's own; see that the firewall or security group lets this client in; see on the server's console that it is up and has this address (ip address)"),
+		why: "Packets vanish without a word: a firewall or a cloud's security group drops them, the host is off, or the address is no longer its own.",
+		mend: byHand("open-the-way", remedy.Network, fact.HandshakeReason, "find out where the packets end",
+			advise("try from another network, and from the server's own"), advise("see that the firewall or the cloud's security group lets this client in"),
+			typed("see on the server's console that it is up and has this address", "ip address")),
 	},
 	"unreachable": {
 		who: "a router or the local network says that the host cannot be reached", summary: "The host cannot be reached: a router, or the network it is in, says so.",
-		why:  "Somebody on the way answered for the host: the host is off, its network is cut off, or a firewall rejects in that way.",
-		mend: byHand("reach-host", remedy.Network, fact.HandshakeReason, "see who says so and why", "ip route get ADDRESS shows the way out; in the same network ip neigh shows whether the host answers there; beyond, the answering router's owner knows"),
+		why: "Somebody on the way answered for the host: the host is off, its network is cut off, or a firewall rejects in that way.",
+		mend: byHand("reach-host", remedy.Network, fact.HandshakeReason, "see who says so and why",
+			typed("the way out", "ip route get ADDRESS"), typed("in the same network, whether the host answers there", "ip neigh"), advise("beyond, the owner of the router that answers knows")),
 	},
 	"no-route": {
 		who: "this machine has no route to the server's network", summary: "This machine has no route to the server's network.",
 		why:  "The kernel found no way out, so nothing was sent: no network, no default route, a VPN that is down, or only the other family of addresses.",
-		mend: byHand("get-route", remedy.Client, fact.HandshakeReason, "give this machine a way there", "ip route get ADDRESS ; ip route (and ip -6 route) show the ways out; connect the network or the VPN"),
+		mend: byHand("get-route", remedy.Client, fact.HandshakeReason, "give this machine a way there", typed("the ways out", "ip route", "ip -6 route"), advise("connect the network or the VPN")),
 	},
 	"local-error": {
 		who: "this machine itself did not let the connection out", summary: "This machine itself refused to make the connection.",
 		why:  "The kernel refused before or instead of the network: a local firewall rule, an address that is not ours (BindAddress), a sandbox, or no free port.",
-		mend: byHand("let-out", remedy.Client, fact.HandshakeReason, "see which rule of this machine forbids it", "nft list ruleset ; ssh -G HOST | grep -i bind ; the words above say which call was refused"),
+		mend: byHand("let-out", remedy.Client, fact.HandshakeReason, "see what on this machine forbids it", typed("firewall rules", "nft list ruleset"), typed("an address to connect from", "ssh -G HOST | grep -i bind")),
 	},
 }
 
 // byHand is a remedy that only a person can carry out.
-func byHand(id string, side remedy.Side, cures fact.Any, summary, text string) remedy.Remedy {
-	return remedy.Remedy{ID: id, Side: side, Risk: remedy.Harmless, Cures: cures.Name(), Summary: summary, Steps: []remedy.Step{advise("%s", text)}}
+func byHand(id string, side remedy.Side, cures fact.Any, summary string, steps ...remedy.Step) remedy.Remedy {
+	return remedy.Remedy{ID: id, Side: side, Risk: remedy.Harmless, Cures: cures.Name(), Summary: summary, Steps: steps}
 }
 
 // mute is a port that accepts a connection and never greets.
@@ -148,7 +158,8 @@ func mute(v *fact.View, through bool) (Verdict, []remedy.Remedy) {
 		verdict.Evidence = append(verdict.Evidence, says(fact.HandshakeFrozen, "the connection stayed open and silent"))
 	}
 	return verdict, []remedy.Remedy{byHand("wake-server", remedy.Server, fact.HandshakeReason, "see on the server's console why sshd does not answer",
-		"systemctl status ssh ; ps -eo pid,stat,wchan:20,args | grep sshd (D or T: stuck or stopped) ; free -m ; dmesg | tail; behind a load balancer see that it has a healthy server")}
+		typed("what sshd does (D in the second column: stuck, T: stopped)", "ps -eo pid,stat,wchan:20,args | grep sshd"), typed("what the server is short of", "free -m", "dmesg | tail"),
+		advise("behind a load balancer see that it has a healthy server"))}
 }
 
 // outcomes is evidence for each address that was tried.
@@ -163,18 +174,6 @@ func outcomes(v *fact.View) []Evidence {
 	return e
 }
 
-// perAddress adds what came of the first addresses to a summary.
-func perAddress(v *fact.View) string {
-	var told []string
-	for _, e := range outcomes(v) {
-		told = append(told, e.Says)
-	}
-	if len(told) == 0 {
-		return ""
-	}
-	return " " + strings.Join(told[:min(3, len(told))], "; ") + "."
-}
-
 func outcome(a fact.Address) string {
 	if connected(a) {
 		return fmt.Sprintf("%s (%s) answers after %s", a.Address, a.Family, took(a))
@@ -185,7 +184,11 @@ func outcome(a fact.Address) string {
 	case "refused", "reset":
 		return fmt.Sprintf("%s (%s) refuses after %s", a.Address, a.Family, took(a))
 	}
-	return fmt.Sprintf("%s (%s) fails after %s: %s", a.Address, a.Family, took(a), a.Reason)
+	said := a.Reason
+	if a.Detail != "" {
+		said = firstLine(a.Detail)
+	}
+	return fmt.Sprintf("%s (%s) fails after %s: %s", a.Address, a.Family, took(a), said)
 }
 
 func took(a fact.Address) string {
@@ -248,7 +251,7 @@ func waits(v *fact.View, a fact.Address) string {
 }
 
 func fixFamily(good, bad fact.Address) []remedy.Remedy {
-	mend := byHand("mend-address", remedy.Network, fact.HandshakeAddresses, "mend the address that does not work, or take it out of the name", fmt.Sprintf("let the firewall pass SSH to %s too, or take that address out of the name's DNS records", bad.Address))
+	mend := byHand("mend-address", remedy.Network, fact.HandshakeAddresses, "mend the address that does not work, or take it out of the name", advise("let the firewall pass SSH to %s too, or take that address out of the name's DNS records", bad.Address))
 	if good.Family == bad.Family {
 		return []remedy.Remedy{mend}
 	}

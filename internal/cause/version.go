@@ -145,7 +145,7 @@ func offerMore(cures fact.Any, offer map[string]string, narrowed bool) remedy.Re
 		plan.Summary = "let ssh offer it again: a line of the client's configuration leaves it out"
 	}
 	if offer["HostKeyAlgorithms"] == "+ssh-rsa" {
-		plan.Steps = append(plan.Steps, advise("to log in with an RSA key also: PubkeyAcceptedAlgorithms +ssh-rsa; on RHEL 9 and later the system's policy has to allow SHA-1 too: update-crypto-policies --set DEFAULT:SHA1"))
+		plan.Steps = append(plan.Steps, typed("to log in with an RSA key, in the same place also", "PubkeyAcceptedAlgorithms +ssh-rsa"), typed("on RHEL 9 and later the system's policy has to allow SHA-1 too", "update-crypto-policies --set DEFAULT:SHA1"))
 	}
 	return plan
 }
@@ -209,7 +209,7 @@ func wrongLibrary(v *fact.View) (Verdict, []remedy.Remedy, bool) {
 		}, []remedy.Remedy{{
 			ID: "update-together", Side: remedy.Client, Risk: remedy.Harmless, Cures: fact.LoginError.Name(),
 			Summary: "install OpenSSH and OpenSSL of the same release of the system",
-			Steps:   []remedy.Step{advise("update both packages together: apt-get update && apt-get install openssh-client openssl, or dnf upgrade openssh-clients openssl-libs")},
+			Steps:   []remedy.Step{typed("update both packages together, on Debian and Ubuntu", "apt-get update && apt-get install openssh-client openssl", "#on RHEL and Fedora:", "dnf upgrade openssh-clients openssl-libs")},
 		}}, true
 }
 
