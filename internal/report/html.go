@@ -81,6 +81,8 @@ func (d *document) reached(p page) {
 	if len(p.beside) > 0 {
 		d.el("p", "quiet", strings.Join(p.beside, " · "))
 	}
+	d.seen(p.heard)
+	d.fixes(p.next)
 }
 
 func (d *document) finding(i int, s section) {
@@ -90,32 +92,41 @@ func (d *document) finding(i int, s section) {
 	d.raw("</h2>\n")
 	d.el("p", "status", s.status+": "+s.impact)
 	d.paragraphs(s.summary)
-	if len(s.evidence) > 0 {
-		d.raw("<h3>Seen</h3>\n<ul>\n")
-		for _, e := range s.evidence {
-			d.raw("<li>")
-			d.text(e.says + " ")
-			d.span("quiet", "("+e.source+")")
-			d.raw("</li>\n")
-		}
-		d.raw("</ul>\n")
-	}
+	d.seen(s.evidence)
 	if len(s.why) > 0 {
 		d.raw("<h3>Why</h3>\n")
 		d.paragraphs(s.why)
 	}
-	if len(s.fixes) > 0 {
-		d.raw("<h3>Do</h3>\n")
-	}
-	for _, f := range s.fixes {
-		d.fix(f)
-	}
+	d.fixes(s.fixes)
 	d.raw("</section>\n")
+}
+
+func (d *document) seen(list []evidence) {
+	if len(list) == 0 {
+		return
+	}
+	d.raw("<h3>Seen</h3>\n<ul>\n")
+	for _, e := range list {
+		d.raw("<li>")
+		d.text(e.says + " ")
+		d.span("quiet", "("+e.source+")")
+		d.raw("</li>\n")
+	}
+	d.raw("</ul>\n")
 }
 
 func (d *document) paragraphs(ps []string) {
 	for _, p := range ps {
 		d.el("p", "", p)
+	}
+}
+
+func (d *document) fixes(list []fix) {
+	if len(list) > 0 {
+		d.raw("<h3>Do</h3>\n")
+	}
+	for _, f := range list {
+		d.fix(f)
 	}
 }
 

@@ -57,6 +57,8 @@ func (m *markdown) reached(p page) {
 	if len(beside) > 0 {
 		m.block(strings.Join(beside, " · "))
 	}
+	m.seen(p.heard)
+	m.fixes(p.next)
 }
 
 func (m *markdown) finding(i int, s section) {
@@ -65,21 +67,29 @@ func (m *markdown) finding(i int, s section) {
 	for _, p := range s.summary {
 		m.block(mdText(p))
 	}
-	var seen []string
-	for _, e := range s.evidence {
-		seen = append(seen, "- "+mdText(e.says)+" ("+mdCode(e.source)+")")
-	}
-	if len(seen) > 0 {
-		m.block("**Seen**")
-		m.block(seen...)
-	}
+	m.seen(s.evidence)
 	for k, p := range s.why {
 		if k == 0 {
 			m.block("**Why**")
 		}
 		m.block(mdText(p))
 	}
-	for _, f := range s.fixes {
+	m.fixes(s.fixes)
+}
+
+func (m *markdown) seen(list []evidence) {
+	var seen []string
+	for _, e := range list {
+		seen = append(seen, "- "+mdText(e.says)+" ("+mdCode(e.source)+")")
+	}
+	if len(seen) > 0 {
+		m.block("**Seen**")
+		m.block(seen...)
+	}
+}
+
+func (m *markdown) fixes(list []fix) {
+	for _, f := range list {
 		m.block("**Do:** " + mdText(f.summary) + " (" + mdText(f.where) + ")")
 		for k, step := range f.steps {
 			m.block(mdStep(fmt.Sprintf("%d. ", k+1), step)...)

@@ -82,7 +82,11 @@ func (r Report) Rejudge(judgements []cause.Judgement, version string) Report {
 	r.Version = version
 	r.Findings, r.Causes = []Finding{}, []Judged{}
 	for _, j := range slices.SortedStableFunc(slices.Values(judgements), worstFirst) {
-		r.Causes = append(r.Causes, Judged{j.ID, j.Status.String(), j.Reason})
+		judged := Judged{Cause: j.ID, Status: j.Status.String(), Reason: j.Reason}
+		if j.Status >= cause.Possible {
+			judged.Impact = j.Impact.String()
+		}
+		r.Causes = append(r.Causes, judged)
 		if j.IsFinding() {
 			r.Findings = append(r.Findings, finding(j))
 		}

@@ -19,6 +19,8 @@ type page struct {
 	stages []stage
 	beside []string // what goes with the stages: the round trip, the server's banner
 
+	heard    []evidence // of a failure that no finding explains: what both sides said
+	next     []fix      // and where to look next
 	findings []section
 	fine     []string // ruled out
 	possible []note
@@ -57,7 +59,7 @@ type fix struct {
 func newPage(r Report) page {
 	p := page{
 		who:     r.who(),
-		verdict: inWords(string(r.Verdict)),
+		verdict: r.verdictWords(),
 		says:    r.says(),
 		stages:  r.stages(),
 		spent:   span(r.Spent.Seconds),
@@ -72,10 +74,13 @@ func newPage(r Report) page {
 	if banner := r.text(fact.HandshakeBanner); banner != "" {
 		p.beside = append(p.beside, cleanName(banner))
 	}
+	if r.unexplained() {
+		p.heard, p.next = r.heard(), r.next()
+	}
 	for _, f := range r.Findings {
 		p.findings = append(p.findings, newSection(f))
 	}
-	for _, c := range r.Causes {
+	for _, c := range r.worstFirst() {
 		switch c.Status {
 		case cause.RuledOut.String():
 			p.fine = append(p.fine, cleanName(c.Cause))
@@ -139,12 +144,21 @@ func (r Report) says() string {
 		return "A session ran, and no cause of resets was found."
 	case r.Target.Local():
 		return "Nothing here could be judged."
-	case r.Reached == "" && r.text(fact.HandshakeStage)+r.text(fact.LoginStage) == "":
-		return "The connection was not observed, so nothing can be said of it."
+	case r.unexplained():
+		return r.failure()
 	case r.Reached == "":
-		return "The connection did not come about, and what could be seen does not say why."
+		return "The connection was not observed, so nothing can be said of it."
 	}
-	return "The last thing that worked was " + lastWorked[r.Reached] + ", and what could be seen does not say why."
+	return "The last thing that worked was " + lastWorked[r.Reached] + ", and what could be seen does not say more."
+}
+
+// worstFirst are the causes in the order in which they matter to a reader:
+// first what would break this connection.
+func (r Report) worstFirst() []Judged {
+	rank := func(j Judged) int {
+		return slices.Index([]string{cause.Breaks.String(), cause.WillBreak.String(), cause.Risk.String(), ""}, j.Impact)
+	}
+	return slices.SortedStableFunc(slices.Values(r.Causes), func(a, b Judged) int { return cmp.Compare(rank(a), rank(b)) })
 }
 
 // stages tells how far the connection came, how long each stage took, and
@@ -178,6 +192,8 @@ func (r Report) stages() []stage {
 	case why == "":
 	case r.came("session"):
 		out[reached].took = strings.TrimSpace(out[reached].took + " (" + why + ")")
+	case reached < 0 && r.proxied():
+		out = append(out, stage{name: "proxy", failed: why})
 	default:
 		out = append(out, stage{name: Stages[reached+1], failed: why})
 	}

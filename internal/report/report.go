@@ -91,7 +91,8 @@ type Remedy struct {
 // Judged is a cause, how sure we are of it, and why.
 type Judged struct {
 	Cause  string `json:"cause"`
-	Status string `json:"status"` // unknown, ruled-out, possible, likely or confirmed
+	Status string `json:"status"`           // unknown, ruled-out, possible, likely or confirmed
+	Impact string `json:"impact,omitempty"` // breaks, will-break or risk, from possible on
 	Reason string `json:"reason"`
 }
 

@@ -32,7 +32,7 @@ func FuzzSafe(f *testing.F) {
 		r.Facts["handshake.reason"] = r.Facts["handshake.banner"]
 		r.Facts[s] = r.Facts["login.reason"]
 		r.Missing = []Missing{{s, s}, {s + "x", "y" + s}}
-		r.Causes = []Judged{{s, "possible", s}, {s, "ruled-out", s}, {s, "unknown", s}, {s, s, s}}
+		r.Causes = []Judged{{s, "possible", "breaks", s}, {s, "ruled-out", "", s}, {s, "unknown", "", s}, {s, s, s, s}}
 		fix := Remedy{ID: s, Side: s, Risk: s, Summary: s, Steps: []string{s, "Do this:\n    " + s, s + ".", s + "\n" + s}}
 		r.Findings = []Finding{
 			{Cause: s, Status: s, Impact: s, Title: s, Summary: s, Why: s, Evidence: []Evidence{{s, s, s}}, Remedies: []Remedy{fix}},
@@ -95,12 +95,15 @@ func checkPrintable(t *testing.T, form string, text []byte) {
 func checkWidth(t *testing.T, text string, r Report, width int) {
 	t.Helper()
 	exact := map[string]bool{}
-	for _, s := range newPage(r).findings {
-		for _, f := range s.fixes {
-			for _, step := range f.steps {
-				for _, l := range step {
-					exact[strings.TrimSpace(l.text)] = l.exact || exact[strings.TrimSpace(l.text)]
-				}
+	p := newPage(r)
+	fixes := p.next
+	for _, s := range p.findings {
+		fixes = append(fixes, s.fixes...)
+	}
+	for _, f := range fixes {
+		for _, step := range f.steps {
+			for _, l := range step {
+				exact[strings.TrimSpace(l.text)] = l.exact || exact[strings.TrimSpace(l.text)]
 			}
 		}
 	}

@@ -227,9 +227,11 @@ func atRisk(t *testing.T) Input {
 
 func unknown(t *testing.T) Input {
 	in := web1
-	in.Facts = facts(t, wholeWay+"login.stage = kex\nlogin.reason = closed\nserver.sshd_config ? the login failed\nlog.source ? the login failed\n")
-	in.Judgements = append(ruledOut("not-ssh unreachable version"),
-		judged("sshd-broken", cause.Possible, "it would close connections after the key exchange too"),
+	in.Facts = facts(t, wholeWay+"login.stage = kex\nlogin.reason = closed\nlogin.error = Connection closed by 192.0.2.7 port 22\nserver.sshd_config ? the login did not succeed\nlog.source ? the login did not succeed\n")
+	broken := judged("sshd-broken", cause.Possible, "it would close connections after the key exchange too")
+	broken.Impact = cause.Breaks
+	in.Judgements = append(ruledOut("not-ssh unreachable version"), broken,
+		judged("keepalive", cause.Possible, "ssh itself never speaks"),
 		judged("max-sessions", cause.Unknown, "could not see"))
 	return in
 }

@@ -30,7 +30,7 @@ func Text(w io.Writer, r Report, o TextOptions) error {
 	return err
 }
 
-var verdictStyles = map[string]style{"healthy": green, "at risk": yellow, "broken": red, "unknown": bold}
+var verdictStyles = map[string]style{"healthy": green, "at risk": yellow, "broken": red, "broken, cause unknown": red, "unknown": bold}
 
 func (t *terminal) head(p page) {
 	ws := words(bold, p.who+":")
@@ -52,6 +52,12 @@ func (t *terminal) head(p page) {
 	}
 	t.beside(0, "reached", track)
 	t.beside(0, once(len(track), "reached"), words(dim, strings.Join(p.beside, " · ")))
+	for k, e := range p.heard {
+		t.evidence(0, once(k, "seen"), e)
+	}
+	for _, f := range p.next {
+		t.fix(0, f)
+	}
 }
 
 func (t *terminal) finding(i int, s section) {
@@ -67,27 +73,27 @@ func (t *terminal) finding(i int, s section) {
 		t.hang("   ", words(normal, p))
 	}
 	for k, e := range s.evidence {
-		t.evidence(once(k, "seen"), e)
+		t.evidence(3, once(k, "seen"), e)
 	}
 	for k, p := range s.why {
 		t.beside(3, once(k, "why"), words(normal, p))
 	}
 	for _, f := range s.fixes {
-		t.fix(f)
+		t.fix(3, f)
 	}
 }
 
 // evidence keeps the source in one piece where a line can hold it.
-func (t *terminal) evidence(label string, e evidence) {
+func (t *terminal) evidence(indent int, label string, e evidence) {
 	source := words(dim, "("+e.source+")")
 	if length(source) <= t.width-gutter-hanging {
 		source = []word{{"(" + e.source + ")", dim}}
 	}
-	t.item(3, label, append(words(normal, e.says), source...))
+	t.item(indent, label, append(words(normal, e.says), source...))
 }
 
-func (t *terminal) fix(f fix) {
-	t.item(3, "do", append(words(bold, f.summary), words(dim, "("+f.where+")")...))
+func (t *terminal) fix(indent int, f fix) {
+	t.item(indent, "do", append(words(bold, f.summary), words(dim, "("+f.where+")")...))
 	for i, step := range f.steps {
 		lead := strings.Repeat(" ", gutter+hanging)
 		if len(f.steps) > 1 {
