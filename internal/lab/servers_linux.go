@@ -26,11 +26,11 @@ func (l *Live) startServers(*keys) error {
 		}
 	}
 	for _, side := range l.sides()[1:] {
-		server, port := l.world.Server, l.world.Port
+		server := l.world.Server
 		if side != "server" && hostile[server.Kind] != nil || side == "jump" {
-			server, port = Server{Kind: "system"}, 22
+			server = Server{Kind: "system"}
 		}
-		if err := l.startServer(l.machines[side], server, port); err != nil {
+		if err := l.startServer(l.machines[side], server, l.port(side)); err != nil {
 			return err
 		}
 	}
@@ -38,6 +38,14 @@ func (l *Live) startServers(*keys) error {
 		return nil
 	}
 	return l.startBalancer()
+}
+
+// port is where a side's server listens: a jump host is reached at 22.
+func (l *Live) port(side string) int {
+	if side == "jump" {
+		return 22
+	}
+	return l.world.Port
 }
 
 // script runs the scenario's script of that name on a machine, if there is one.
@@ -197,9 +205,9 @@ func (l *Live) dial(n node, to string) (c net.Conn, err error) {
 	return c, err
 }
 
-// serverFiles make a server one that is set up well, after what the scenario
+// serverFiles make a side's server one that is set up well, after what the scenario
 // wants first.
-func (l *Live) serverFiles(k *keys) []File {
+func (l *Live) serverFiles(side string, k *keys) []File {
 	config := fmt.Sprintf(`Include /etc/ssh/sshd_config.d/*.conf
 Port %d
 ClientAliveInterval 60
@@ -209,13 +217,13 @@ UsePAM yes
 PrintMotd no
 AcceptEnv LANG LC_*
 Subsystem sftp /usr/lib/openssh/sftp-server
-`, l.world.Port)
+`, l.port(side))
 	files := []File{
 		{Name: "/etc/ssh/sshd_config", Data: []byte(config), Mode: 0o644},
 		{Name: "/run/sshd/.keep", Mode: 0o644},
 		{Name: "/var/log/wtmp", Mode: 0o664}, {Name: "/var/log/lastlog", Mode: 0o664}, {Name: "/var/log/btmp", Mode: 0o660}, {Name: "/run/utmp", Mode: 0o664},
 	}
-	if lines := l.world.file("server", "sshd_config"); lines != nil {
+	if lines := l.world.file(side, "sshd_config"); lines != nil {
 		files = append(files, File{Name: "/etc/ssh/sshd_config.d/10-scenario.conf", Data: lines, Mode: 0o644})
 	}
 	if l.world.Server.Kind == "tinysshd" {

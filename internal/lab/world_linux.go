@@ -8,8 +8,6 @@ import (
 	"os"
 	"sync"
 	"time"
-
-	"sshtay/internal/host"
 )
 
 // A Live world is one that has been built. It is private: any number can be
@@ -39,35 +37,6 @@ type Lab struct {
 	Program string // our own binary, which answers to [InitArgs] and can check
 	Seed    uint64 // of chance on the wide-area links
 	Trust   bool   // take it that plain ssh meets the fault, and only check
-}
-
-// The addresses of a world. Networks that nobody has: RFC 5737, RFC 3849.
-var (
-	clientLAN  = pair{netip.MustParsePrefix("192.168.7.23/24"), netip.MustParsePrefix("2001:db8:7::23/64")}
-	homeLAN    = pair{netip.MustParsePrefix("192.168.7.1/24"), netip.MustParsePrefix("2001:db8:7::1/64")}
-	homeWAN    = pair{netip.MustParsePrefix("198.51.100.7/24"), netip.MustParsePrefix("2001:db8:64::7/64")}
-	providerIs = pair{netip.MustParsePrefix("198.51.100.1/24"), netip.MustParsePrefix("2001:db8:64::1/64")}
-	gateway    = pair{netip.MustParsePrefix("203.0.113.1/32"), netip.MustParsePrefix("2001:db8:113::1/128")}
-	addresses  = map[string]pair{
-		"server":   {netip.MustParsePrefix("203.0.113.10/32"), netip.MustParsePrefix("2001:db8:113::10/128")},
-		"second":   {netip.MustParsePrefix("203.0.113.11/32"), netip.MustParsePrefix("2001:db8:113::11/128")},
-		"jump":     {netip.MustParsePrefix("203.0.113.20/32"), netip.MustParsePrefix("2001:db8:113::20/128")},
-		"balancer": {netip.MustParsePrefix("203.0.113.30/32"), netip.MustParsePrefix("2001:db8:113::30/128")},
-	}
-	everywhere = pair{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}
-)
-
-// pair is an IPv4 and an IPv6 prefix.
-type pair [2]netip.Prefix
-
-// in returns those of the pair that the world uses.
-func (p pair) in(s Spec) (out []netip.Prefix) {
-	for i, used := range []bool{s.IPv4, s.IPv6} {
-		if used {
-			out = append(out, p[i])
-		}
-	}
-	return out
 }
 
 // hostNames are how the sides are called by those who connect to them.
@@ -166,151 +135,6 @@ func (l *Live) startMachine(side string) (*machine, error) {
 	return newMachine(l.lab.Program, hostNames[side], tree, ptys, owner)
 }
 
-// newRouter makes a router: a network that forwards, with nothing running in it.
-func newRouter() (node, error) {
-	ns, err := host.NewNetwork()
-	if err != nil {
-		return node{}, err
-	}
-	return newNode(ns, true)
-}
-
-func (l *Live) layNetwork(*keys) (err error) {
-	if l.home, err = newRouter(); err != nil {
-		return err
-	}
-	if l.provider, err = newRouter(); err != nil {
-		return err
-	}
-	client := l.machines["client"].node
-	if err := connect(client, "eth0", l.home, "lan"); err != nil {
-		return err
-	}
-	if err := errors.Join(client.address("eth0", clientLAN.in(l.world.Spec)...), l.home.address("lan", homeLAN.in(l.world.Spec)...)); err != nil {
-		return err
-	}
-	if err := l.defaultRoute(client, "eth0", homeLAN); err != nil {
-		return err
-	}
-	if err := l.layWAN(); err != nil {
-		return err
-	}
-	for _, side := range l.sides()[1:] {
-		if err := l.attach(side, l.machines[side].node); err != nil {
-			return err
-		}
-	}
-	if l.world.Balancer == "" {
-		return nil
-	}
-	if l.balancer, err = newRouter(); err != nil {
-		return err
-	}
-	return l.attach("balancer", l.balancer)
-}
-
-// layWAN connects the routers by the link in user space.
-func (l *Live) layWAN() error {
-	atHome, err := openTUN(l.home.Namespaces, "wan")
-	if err != nil {
-		return err
-	}
-	atProvider, err := openTUN(l.provider.Namespaces, "wan")
-	if err != nil {
-		atHome.Close()
-		return err
-	}
-	s := l.world.Spec
-	l.pump = newPump(NewLink(s.Lanes[ToServer], s.Lanes[ToClient], s.Box, l.lab.Seed), atHome, atProvider)
-	for _, end := range []struct {
-		node
-		is pair
-	}{{l.home, homeWAN}, {l.provider, providerIs}} {
-		if err := errors.Join(end.up("wan"), end.address("wan", end.is.in(s)...)); err != nil {
-			return err
-		}
-		if s.MTU > 0 {
-			if err := end.mtu("wan", s.MTU); err != nil {
-				return err
-			}
-		}
-	}
-	if err := l.defaultRoute(l.home, "wan", providerIs); err != nil {
-		return err
-	}
-	for _, p := range clientLAN.in(s) {
-		if err := l.provider.route(p.Masked(), "wan", netip.Addr{}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// attach connects a machine to the provider's router, as clouds do: with an
-// address that is a network of its own.
-func (l *Live) attach(side string, n node) error {
-	if err := connect(n, "eth0", l.provider, side); err != nil {
-		return err
-	}
-	is := addresses[side].in(l.world.Spec)
-	if err := errors.Join(n.address("eth0", is...), l.provider.address(side, gateway.in(l.world.Spec)...)); err != nil {
-		return err
-	}
-	for _, p := range is {
-		if err := l.provider.route(p, side, netip.Addr{}); err != nil {
-			return err
-		}
-	}
-	return l.defaultRoute(n, "eth0", gateway)
-}
-
-func (l *Live) defaultRoute(n node, device string, by pair) error {
-	for i, p := range everywhere.in(l.world.Spec) {
-		if err := n.route(p, device, by.in(l.world.Spec)[i].Addr()); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (l *Live) setUpFilters(*keys) error {
-	s := l.world.Spec
-	for i, router := range []node{l.home, l.provider} {
-		f, err := newFirewall(router, "router")
-		if err != nil {
-			return err
-		}
-		if i == 0 && s.IPv4 && s.NAT != "no" {
-			f.masquerade("wan", s.NAT == "ports-rewritten")
-		}
-		if i == 0 && s.MSS > 0 {
-			f.clampMSS(s.MSS)
-		}
-		switch s.Routers {
-		case "mute":
-			f.muteICMP()
-		case "icmp":
-			err = router.kernel("net/ipv4/icmp_ratelimit=0", "net/ipv6/icmp/ratelimit=0")
-		case "few":
-			err = router.kernel("net/ipv4/icmp_ratelimit=1000", "net/ipv6/icmp/ratelimit=1000")
-		}
-		if err := errors.Join(err, f.apply()); err != nil {
-			return err
-		}
-	}
-	if s.Limit == 0 {
-		return nil
-	}
-	f, err := newFirewall(l.machines["server"].node, "ufw")
-	if err != nil {
-		return err
-	}
-	if err := f.limit(s.Port, s.Limit, s.Every); err != nil {
-		return err
-	}
-	return f.apply()
-}
-
 // hosts is the part of /etc/hosts that all machines share.
 func (l *Live) hosts() (text string) {
 	for _, side := range []string{"balancer", "server", "second", "jump"} {
@@ -343,7 +167,7 @@ func (l *Live) furnish(k *keys) error {
 		}
 		files := l.clientFiles()
 		if side != "client" {
-			files = l.serverFiles(k)
+			files = l.serverFiles(side, k)
 		}
 		for _, f := range l.world.Files {
 			if f.Side == side && (f.Name[0] == '/' || f.Name[0] == '~') {

@@ -48,7 +48,7 @@ var happened = map[string]string{
 var before = map[string]string{
 	"resolve": "before the host's address was known",
 	"connect": "before there was a connection",
-	"banner":  "before the banner",
+	"banner":  "before the server's banner",
 	"kex":     "in the key exchange",
 	"auth":    "during the authentication",
 	"session": "after the login, before the session",
