@@ -16,14 +16,14 @@ var _ = register(Cause{
 	Doc: Doc{
 		Observed: "Whether ssh accepts its configuration, whether the socket of a shared connection (ControlPath) answers or could be made, what the ProxyCommand printed and how it ended, and ConnectTimeout beside the time that the server takes to greet.",
 		Judged: "Confirmed when ssh refuses its configuration, when somebody listens on the socket of a shared connection and does not answer or ssh cannot make the socket that it is told to make, when the ProxyCommand cannot be started, glues text to the server's identification " +
-			"or does not pass the connection that ProxyUseFdpass wants, or when the server's greeting takes longer than ConnectTimeout. Likely when the ProxyCommand fails in words that blame nobody else. " +
+			"or does not pass the connection that ProxyUseFdpass wants, or when the server's greeting takes longer than ConnectTimeout. Likely when the ProxyCommand fails in words that blame nobody else, and when ssh had not read its configuration after five seconds, as with a Match exec that hangs. " +
 			"Possible when it says that the network or the host behind it failed. A socket that nobody listens on does no harm: ssh passes over it and connects by itself.",
 		Explained: "ssh starts from files, sockets and commands on this machine. Through a ProxyCommand it never sees the network: whatever the command prints on standard output is taken for the server's words, " +
 			"and a command that ends is reported as a connection closed by UNKNOWN port 65535. A shared connection whose ssh is frozen takes every new session with it, and no timeout ends that.",
 		Fixed: "Mend the line that ssh names; remove the socket of the frozen connection; let the ProxyCommand print on standard error only; allow more time.",
 	},
 	Needs: []fact.Any{
-		fact.ClientConfigError, fact.ControlMaster, fact.ControlPath, fact.ControlPathError, fact.ProxyCommand, fact.ProxyStderr, fact.ProxyExit, fact.ConnectTimeout, fact.ConnectTime, fact.BannerTime,
+		fact.ClientConfigError, fact.ClientConfigTime, fact.ControlMaster, fact.ControlPath, fact.ControlPathError, fact.ProxyCommand, fact.ProxyStderr, fact.ProxyExit, fact.ConnectTimeout, fact.ConnectTime, fact.BannerTime,
 		fact.HandshakeStage, fact.HandshakeReason, fact.HandshakeDetail, fact.HandshakeVia, fact.HandshakeBanner, fact.PreBanner, fact.LooksLike, fact.FirstBytes, fact.Refusal, fact.HandshakeReceived, fact.LoginReason, fact.LoginError,
 	},
 	Judge: judgeClientSide,
@@ -37,6 +37,7 @@ type clientFault string
 const (
 	noClientFault   clientFault = ""
 	badConfig       clientFault = "configuration"
+	stuckConfig     clientFault = "configuration-hangs"
 	sshCannotRun    clientFault = "ssh-program"
 	muteMaster      clientFault = "shared-connection"
 	noSocket        clientFault = "shared-socket"
@@ -54,6 +55,7 @@ type clientSide struct {
 	configError, master, path string
 	socketError               string
 	byLogin                   bool // the login met the configuration's error
+	configTime                time.Duration
 	command, stderr, detail   string
 	exit                      int
 	exited                    bool
@@ -63,6 +65,7 @@ type clientSide struct {
 func clientSideOf(v *fact.View) clientSide {
 	c := clientSide{greeting: greetingOf(v)}
 	c.configError, _ = fact.ClientConfigError.In(v)
+	c.configTime, _ = fact.ClientConfigTime.In(v)
 	c.master, _ = fact.ControlMaster.In(v)
 	c.path, _ = fact.ControlPath.In(v)
 	c.socketError, _ = fact.ControlPathError.In(v)
@@ -86,6 +89,9 @@ var networkWords = pattern.New(`(?i)connection refused|timed out|no route to hos
 // glued is an identification that does not begin its line.
 var glued = pattern.New(`[^\n]SSH-[12]\.\d`)
 
+// longConfig is a time that no configuration takes to read by itself.
+const longConfig = 5 * time.Second
+
 // fault names what is wrong, and how sure that is.
 func (c clientSide) fault() (clientFault, Status) {
 	proxied := c.via == "proxy-command" || c.via == "proxy-jump" || c.loginReason == "proxy-failed"
@@ -93,6 +99,8 @@ func (c clientSide) fault() (clientFault, Status) {
 	switch {
 	case c.configError != "":
 		return badConfig, Confirmed
+	case c.configTime >= longConfig:
+		return stuckConfig, Likely
 	case c.master == "mute":
 		return muteMaster, Confirmed
 	case strings.Contains(c.loginError+c.detail, "did not pass back a connection"):
@@ -205,6 +213,14 @@ func (c clientSide) verdict(fault clientFault, status Status) Verdict {
 		if c.byLogin {
 			v.Evidence = []Evidence{says(fact.LoginError, "%s", firstLine(c.configError))}
 		}
+	case stuckConfig:
+		if c.loginReason == "" {
+			v.Impact = Risk
+		}
+		v.Reason = "ssh had not read its configuration after " + span(c.configTime) + "; whether it ever does, only patience would settle"
+		v.Summary = fmt.Sprintf("ssh does not get past its own configuration: after %s it had not read it yet.", span(c.configTime))
+		v.Why = "Before it connects, ssh runs the command of every Match exec that it meets, and with CanonicalizeHostname asks the name service. It waits for both as long as they take."
+		v.Evidence = []Evidence{says(fact.ClientConfigTime, "ssh -G was still reading after %s", span(c.configTime))}
 	case muteMaster:
 		v.Reason = "the socket of the shared connection is open and does not answer"
 		v.Summary = fmt.Sprintf("Every ssh to this host hangs: the process behind the shared connection %s does not answer.", c.path)
@@ -294,6 +310,8 @@ func fixClientSide(v *fact.View) []remedy.Remedy {
 	switch fault {
 	case badConfig:
 		return plan(fact.ClientConfigError, "mend what ssh names", append(mendConfig(c.configError), typed("to see that it is right now", "ssh -G HOST >/dev/null && echo fine"))...)
+	case stuckConfig:
+		return plan(fact.ClientConfigTime, "mend the command that ssh waits for", typed("the last command named is the one that hangs", "timeout 10 ssh -v -G HOST 2>&1 | grep 'Executing command'"))
 	case muteMaster:
 		return plan(fact.ControlMaster, "take the stuck shared connection away",
 			typed("see whose it is, and end that process", "ss -xlp | grep -F "+quoted(c.path), "kill PID"), run("rm -f -- "+quoted(c.path)))

@@ -10,6 +10,7 @@ var (
 	ClientOS          = define[string]("client.os", "", "which operating system does the client run?")
 	ClientSSHVersion  = define[string]("client.ssh_version", "", "which version does the user's ssh say it is?")
 	ClientConfigError = define[string]("client.config_error", "", "why does ssh refuse the client's configuration?")
+	ClientConfigTime  = define[time.Duration]("client.config_time", "s", "how long does ssh take to read its configuration? cut after 5 s")
 
 	ServerAliveInterval    = define[time.Duration]("client.server_alive_interval", "s", "after how much silence does ssh ask the server for a sign of life? 0 is never")
 	ServerAliveCountMax    = define[int]("client.server_alive_count_max", "", "how many unanswered questions does ssh allow?")

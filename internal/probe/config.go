@@ -26,7 +26,7 @@ const configTime = 5 * time.Second
 var Config = Probe{
 	Name: "config",
 	Yields: append([]fact.Any{
-		fact.ClientOS, fact.ClientSSHVersion, fact.ClientConfigError, fact.ControlMaster, fact.ControlPathError,
+		fact.ClientOS, fact.ClientSSHVersion, fact.ClientConfigError, fact.ClientConfigTime, fact.ControlMaster, fact.ControlPathError,
 		fact.ClientTCPKeepaliveTime, fact.ClientTCPKeepaliveIntv, fact.ClientTCPKeepaliveNum,
 	}, clientOptionFacts()...),
 	Run: runConfig,
@@ -41,6 +41,9 @@ func runConfig(ctx context.Context, env *Env, facts *fact.Set) {
 	clientMachine(ctx, env, facts)
 	both.Wait()
 
+	if err == nil || errors.Is(err, errConfigTime) {
+		fact.ClientConfigTime.Put(facts, dump.Took, "ssh -G")
+	}
 	env.Resolved = plain(env.Target)
 	ours := ownReading(ctx, env, facts)
 	switch {
@@ -66,11 +69,14 @@ func askSSH(ctx context.Context, env *Env) (host.Result, error) {
 	return env.Local.Run(ctx, host.Command{Argv: configArgs(env.Target)})
 }
 
-var errConfigTime = fmt.Errorf("ssh -G did not end within %v: does a Match exec or the name service hang?", configTime)
+var errConfigTime = fmt.Errorf("ssh -G did not end within %v", configTime)
 
 func whyNot(err error) string {
 	if errors.Is(err, host.ErrNotFound) {
 		return "there is no ssh program here"
+	}
+	if errors.Is(err, errConfigTime) {
+		return errConfigTime.Error()
 	}
 	return err.Error()
 }

@@ -151,15 +151,16 @@ func TestConfigThatHangs(t *testing.T) {
 		if _, ok := ctx.Deadline(); !ok {
 			t.Error("ssh -G runs without a bound")
 		}
-		return host.Result{Exit: 143}, errConfigTime
+		return host.Result{Exit: 143, Took: configTime}, errConfigTime
 	})
 	facts := &fact.Set{}
 	Config.Run(context.Background(), env, facts)
 	want(t, facts, fact.ServerAliveInterval, 0)
-	if e, _ := facts.Entry(fact.ServerAliveInterval.Name()); !strings.Contains(e.Source, "Match exec") {
+	if e, _ := facts.Entry(fact.ServerAliveInterval.Name()); !strings.Contains(e.Source, "because ssh -G did not end within 5s") {
 		t.Errorf("source %q does not say that ssh was not asked", e.Source)
 	}
 	absent(t, facts, fact.ClientConfigError, "")
+	want(t, facts, fact.ClientConfigTime, configTime)
 	if env.Resolved.Host != "web1" {
 		t.Errorf("resolved %+v", env.Resolved)
 	}
