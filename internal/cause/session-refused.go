@@ -156,7 +156,10 @@ func (s session) judgeOther() Verdict {
 	case s.cutShort():
 		return Verdict{Status: Possible, Impact: Breaks, Reason: fmt.Sprintf("the connection ended (%s) while the session was open, before our command ran; the server's log would settle why", s.reason)}
 	case s.reason == "no-answer":
-		return Verdict{Status: Possible, Impact: Breaks, Reason: "the session opened and our command did not run in the time given: a slow login shell (a home directory on a dead mount, a start-up file that waits) or a path that stalls"}
+		found.Status = Likely
+		found.Reason = "the session opened and our command did not run in the time given; a slow login shell and a path that stalls look the same"
+		found.Summary = "The login works, and the session falls silent before it comes to a command."
+		found.Why = "The login shell waits for something: a home directory on a dead mount, a start-up file that asks or sleeps. Or the path lets the small packets of the login pass and not what comes after them."
 	case s.reason == "timed-out" || s.reason == "cancelled":
 		return Verdict{Status: Possible, Impact: Breaks, Reason: "the session opened and then fell silent"}
 	case s.turnedAway():
@@ -193,7 +196,7 @@ func (s session) judgeOther() Verdict {
 		found.Status = Likely
 		found.Reason = "the session ended at once and printed nothing; the account's shell (/bin/false?) or forced command would settle it"
 		found.Summary = "The login works, and the session ends at once without a word: " + inOneLine(s.end)
-		found.Why = "The account's login shell or forced command ends by itself, as /bin/false does. Accounts for tunnels (ssh -N) are made so on purpose."
+		found.Why = "The account's login shell or forced command ends by itself, as /bin/false does, or a start-up file of the shell ends it. Accounts for tunnels (ssh -N) are made so on purpose."
 	}
 	return found
 }
@@ -299,6 +302,10 @@ func fixSessionRefused(v *fact.View) []remedy.Remedy {
 			typed("for an account or password that has expired; ssh in a terminal lets the user set a new password", "chage -l USER")), look}
 	case s.noSh():
 		return nil
+	case s.reason == "no-answer", s.reason == "endless-output":
+		return []remedy.Remedy{plan("start-up-files", remedy.Server, remedy.Harmless, fact.SessionEnd, "see what the login shell does when it starts",
+			typed("as root on the server, with bash: the last line shown is where its start-up files stand", "su USER -s /bin/sh -c 'timeout 5 bash -xlic true' 2>&1 | tail"),
+			typed("while a login hangs: its processes, and mounts that may be dead", "ps -u USER -o pid,stat,wchan:20,args", "findmnt -t nfs,nfs4,cifs,fuse.sshfs")), look}
 	case s.kind == "no-shell" || s.kind == "none" && s.reason == "other-command":
 		return []remedy.Remedy{plan("shell", remedy.Server, remedy.CanLockOut, fact.SessionKind, "give the account a shell, if people are meant to log in with it",
 			typed("as root on the server, to see the shell and to change it", "getent passwd USER", "usermod -s /bin/bash USER"),

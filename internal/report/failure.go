@@ -48,10 +48,11 @@ var happened = map[string]string{
 var before = map[string]string{
 	"resolve": "before the host's address was known",
 	"connect": "before there was a connection",
-	"banner":  "before the server's banner",
+	"banner":  "before the banner",
 	"kex":     "in the key exchange",
 	"auth":    "during the authentication",
 	"session": "after the login, before the session",
+	"bulk":    "in the session, before our command ran",
 }
 
 // failure is what happened to a connection, in a sentence.

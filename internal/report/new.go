@@ -166,7 +166,7 @@ func (r Report) farEnough() bool {
 	case r.NoLogin:
 		return r.came("kex")
 	}
-	return r.came("session")
+	return r.came("session") && slices.Contains([]string{"", "other-command"}, r.text(fact.LoginReason))
 }
 
 // came says whether the connection completed the stage.

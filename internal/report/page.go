@@ -208,7 +208,7 @@ func (r Report) ended() string {
 	switch {
 	case far > 0: // why another connection ended sooner is told by the findings
 		return cleanName(theirs)
-	case far == 0:
+	case far == 0 && !slices.Contains([]string{"closed", "reset", "timed-out"}, theirs): // who was told more says more
 		return cleanName(cmp.Or(theirs, ours))
 	}
 	return cleanName(cmp.Or(ours, theirs))

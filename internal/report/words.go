@@ -51,6 +51,10 @@ func paragraphs(s string) []string {
 var plain = map[string]string{
 	"at-risk": "at risk",
 
+	"other-command":  "another command ran",
+	"no-answer":      "no answer",
+	"needs-terminal": "wants a terminal",
+
 	"breaks":     "breaks this connection now",
 	"will-break": "breaks connections sooner or later",
 	"risk":       "may break connections when something else goes wrong",

@@ -293,7 +293,7 @@ func addKeysToAgent(r *run, l *line) error {
 	}
 	second, two := l.any()
 	value := ""
-	for _, w := range append(trueAsk, state{"confirm", "confirm"}) {
+	for _, w := range slices.Concat(trueAsk, []state{{"confirm", "confirm"}}) {
 		if strings.EqualFold(arg, w.in) {
 			value = w.out
 		}
