@@ -207,7 +207,7 @@ func (c clientSide) verdict(fault clientFault, status Status) Verdict {
 	switch fault {
 	case badConfig:
 		v.Reason = "ssh refuses its configuration"
-		v.Summary = "ssh does not start, because its configuration has an error: " + firstLine(c.configError)
+		v.Summary = "ssh does not start, because it refuses its configuration: " + firstLine(c.configError)
 		v.Why = "ssh reads all of its configuration before it connects, and stops at the first thing it cannot accept, in whichever host's section it stands."
 		v.Evidence = []Evidence{says(fact.ClientConfigError, "%s", firstLine(c.configError))}
 		if c.byLogin {

@@ -42,7 +42,7 @@ func byProxy(v *fact.View, via, reason string) (Verdict, []remedy.Remedy) {
 			Status: Confirmed, Impact: Breaks,
 			Reason:   "the proxy itself said so",
 			Summary:  fmt.Sprintf(words.summary, m[1], strings.TrimRight(strings.TrimSpace(firstLine(m[2])), ".")),
-			Why:      "The connection goes through a proxy or jump host (" + via + "); when that does not get through, ssh sees only a connection that is closed before the server's greeting.",
+			Why:      "The connection goes through a " + strings.ReplaceAll(via, "-", " ") + "; when that does not get through, ssh sees only a connection that is closed before the server's greeting.",
 			Evidence: []Evidence{says(fact.ProxyStderr, "%s", firstLine(m[0]))},
 		}, []remedy.Remedy{byHand("mend-proxy", remedy.Client, fact.ProxyStderr, "mend the part of the way that failed", words.mend...)}
 	}

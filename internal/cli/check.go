@@ -31,6 +31,7 @@ type checkOptions struct {
 	replay         string
 	terminal       bool
 	progress       func(string)
+	asking         func(bool)
 }
 
 const checkHelp = `Check finds out why SSH connections to a host are refused, reset, dropped or
@@ -149,8 +150,11 @@ func canBeRead(config string) error {
 // check runs the diagnosis, or judges an old one again, and prints it.
 func (sh *shell) check(ctx context.Context, o checkOptions) error {
 	line := &progress{out: sh.err, on: isTerminal(sh.err)}
-	o.progress = line.say
+	o.progress, o.asking = line.say, line.giveWay
 	o.terminal = isTerminal(sh.in) && isTerminal(sh.err)
+	if o.terminal {
+		line.after = time.Second
+	}
 	defer keepTerminal(sh.in)()
 	r, err := interruptible(ctx, func() (report.Report, error) {
 		if o.replay != "" {
@@ -209,7 +213,7 @@ func interruptible(ctx context.Context, work func() (report.Report, error)) (rep
 func runCheck(ctx context.Context, o checkOptions) (report.Report, error) {
 	d := diagnose.Run(ctx, diagnose.Options{
 		Target: o.target, Local: host.Local{}, Login: !o.noLogin, Terminal: o.terminal,
-		MaxConnections: o.maxConnections, Timeout: o.timeout, Version: Version, Progress: o.progress,
+		MaxConnections: o.maxConnections, Timeout: o.timeout, Version: Version, Progress: o.progress, Asking: o.asking,
 	})
 	return report.New(report.Input{
 		Target: d.Target, Resolved: d.Resolved, Facts: d.Facts, Judgements: d.Judgements,

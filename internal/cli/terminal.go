@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"time"
 
 	"golang.org/x/term"
 )
@@ -39,9 +40,14 @@ func width(stream any) int {
 // A progress line says on a terminal what is being done, and leaves no trace.
 // Elsewhere it says nothing.
 type progress struct {
-	mu  sync.Mutex
-	out io.Writer
-	on  bool
+	mu    sync.Mutex
+	out   io.Writer
+	on    bool
+	after time.Duration // what takes less is not shown: ssh may want the terminal
+	text  string        // what is being done
+	shown bool
+	timer *time.Timer // until it is shown
+	held  bool        // ssh has the terminal
 }
 
 // say replaces the line; an empty text removes it.
@@ -51,8 +57,46 @@ func (p *progress) say(text string) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	fmt.Fprint(p.out, "\r\x1b[K")
-	if text != "" {
-		fmt.Fprintf(p.out, "%s ...", text)
+	p.text = text
+	switch {
+	case p.held && text != "":
+	case p.after > 0 && !p.shown && text != "":
+		if p.timer == nil {
+			p.timer = time.AfterFunc(p.after, p.showNow)
+		}
+	default:
+		p.show()
+	}
+}
+
+// giveWay leaves the terminal to ssh, which writes to it by itself and is not
+// to be overwritten, and takes it back.
+func (p *progress) giveWay(held bool) {
+	if !p.on {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.held = held; held && p.shown {
+		fmt.Fprintln(p.out)
+		p.shown = false
+	}
+}
+
+func (p *progress) showNow() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.timer = nil; !p.held && p.text != "" {
+		p.show()
+	}
+}
+
+// show writes the line as it shall be now.
+func (p *progress) show() {
+	if p.shown || p.text != "" {
+		fmt.Fprint(p.out, "\r\x1b[K")
+	}
+	if p.shown = p.text != ""; p.shown {
+		fmt.Fprintf(p.out, "%s ...", p.text)
 	}
 }

@@ -25,6 +25,7 @@ type Options struct {
 	Timeout        time.Duration // for everything
 	Version        string        // ours
 	Progress       func(string)  // told what is being done; may be nil
+	Asking         func(bool)    // told when ssh may begin to ask the user, and when that is over; may be nil
 }
 
 // A Result is what one run found.
@@ -45,7 +46,7 @@ func Run(ctx context.Context, o Options) Result {
 	facts := &fact.Set{Now: time.Now}
 	env := &probe.Env{
 		Target: o.Target, Local: o.Local, Budget: probe.NewBudget(o.MaxConnections),
-		Timeout: o.Timeout, Terminal: o.Terminal, Version: o.Version, Progress: o.Progress,
+		Timeout: o.Timeout, Terminal: o.Terminal, Version: o.Version, Progress: o.Progress, Asking: o.Asking,
 	}
 	if env.Progress == nil {
 		env.Progress = func(string) {}

@@ -186,8 +186,11 @@ func configError(stderr string) string {
 			break
 		}
 	}
-	if len(lines) == 0 {
+	switch {
+	case len(lines) == 0:
 		return "it does not say why"
+	case strings.HasPrefix(lines[0], "usage: ssh"):
+		return "it does not understand its command line, and prints how it is used"
 	}
 	return visible.Line(strings.Join(lines, "; "), 1000)
 }

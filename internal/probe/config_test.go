@@ -129,6 +129,9 @@ func TestConfigError(t *testing.T) {
 	if env.Resolved.Host != "web1" || env.Resolved.User != "deploy" {
 		t.Errorf("resolved %+v", env.Resolved)
 	}
+	if got := configError("usage: ssh [-46AaCfGgKkMNnqsTtVvXxYy] [-B bind_interface]\n           [-b bind_address]\n"); !strings.HasPrefix(got, "it does not understand its command line") {
+		t.Errorf("of a usage: %q", got)
+	}
 }
 
 func TestConfigOfThisMachine(t *testing.T) {

@@ -101,6 +101,10 @@ func logInOnce(ctx context.Context, env *Env, lim limits, fed bool) loginRun {
 	defer cut(nil)
 	t.watch = newWatch(lim, t.nonce, env.Terminal, cut)
 	defer t.stop()
+	if env.Terminal && env.Asking != nil {
+		t.asking = env.Asking
+		defer env.Asking(false)
+	}
 	cmd := host.Command{
 		Terminal: env.Terminal,
 		Limit:    1, // the watch keeps what is needed

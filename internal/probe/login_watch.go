@@ -27,7 +27,8 @@ type watch struct {
 	begin, end []byte
 	terminal   bool
 	cut        context.CancelCauseFunc
-	onBegin    func() // called when our script's first line comes; may be nil
+	onBegin    func()     // called when our script's first line comes; may be nil
+	asking     func(bool) // told when ssh may begin to ask the user, and when that is over; may be nil
 	timer      *time.Timer
 	start      time.Time
 
@@ -161,12 +162,22 @@ func (w *watch) addLine(line string) {
 	}
 	if w.terminal && !asked && w.trace.MayAsk {
 		w.within(w.lim.asking, errNoLogin)
+		w.mayAsk(true)
 	}
 	if now := w.trace.Stage(); now != before {
 		w.at[now] = time.Now()
+		if now == sshlog.Auth {
+			w.mayAsk(false)
+		}
 		if now == sshlog.Session && w.begun.IsZero() {
 			w.within(w.lim.answer, errNoAnswer)
 		}
+	}
+}
+
+func (w *watch) mayAsk(yes bool) {
+	if w.asking != nil {
+		w.asking(yes)
 	}
 }
 

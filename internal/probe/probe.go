@@ -33,6 +33,7 @@ type Env struct {
 	Terminal bool          // ssh may ask the user on the terminal
 	Version  string        // ours, for the identification line
 	Progress func(string)  // told what is being done, in a few words; never nil
+	Asking   func(bool)    // told when ssh may begin to ask the user, and when that is over; may be nil
 }
 
 // A Budget bounds the unauthenticated connections to the target: servers ban,

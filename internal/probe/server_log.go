@@ -51,6 +51,9 @@ func (r *reading) noLog() string {
 	var unreadable []string
 	for _, name := range slices.Sorted(maps.Keys(r.sections)) {
 		if log, ok := strings.CutPrefix(name, "log-unreadable "); ok {
+			if log == "journal" {
+				log = "the journal"
+			}
 			unreadable = append(unreadable, visible.Line(log, 100))
 		}
 	}
