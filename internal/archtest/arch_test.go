@@ -25,16 +25,17 @@ var layers = map[string]struct{ may, why string }{
 	"internal/sshconf":           {"", "configuration text in, values out"},
 	"internal/sshlog":            {"pattern", "log text in, symptoms out"},
 	"internal/pattern":           {"", "one way to keep patterns from costing time at every start"},
+	"internal/sock":              {"", "what a kernel tells and takes of a socket, judged by nobody here"},
 	"internal/visible":           {"", "one way to make hostile text printable, for everybody"},
 	"internal/cause":             {"fact remedy pattern", "a judge sees facts, not machines: the same facts give the same verdict anywhere"},
 	"internal/host":              {"target", "the door does not know why it is opened"},
-	"internal/probe":             {"fact target host sshwire sshconf sshlog visible pattern", "a probe observes, it does not judge"},
+	"internal/probe":             {"fact target host sock sshwire sshconf sshlog visible pattern", "a probe observes, it does not judge"},
 	"internal/diagnose":          {"cause fact host probe target", "the only place where observing and judging meet"},
 	"internal/report":            {"cause fact remedy target visible", "rendering is pure: a value in, text out"},
 	"internal/report/reporttest": {"", "tests of any package hold reports to the published schema; the product never does"},
 	"internal/demo":              {"", "faulty servers on loopback know nothing of who diagnoses them"},
 	"internal/lab":               {"host", "scenarios know nothing of the code they judge: they run the program"},
-	"internal/cli":               {"diagnose cause report demo lab host target probe fact visible", "the shell around the core; nobody imports it"},
+	"internal/cli":               {"diagnose cause report demo lab host target probe fact sock visible", "the shell around the core; nobody imports it"},
 }
 
 // pure packages use only the standard packages of harmless: no clock, no

@@ -213,7 +213,7 @@ func interruptible(ctx context.Context, work func() (report.Report, error)) (rep
 func runCheck(ctx context.Context, o checkOptions) (report.Report, error) {
 	d := diagnose.Run(ctx, diagnose.Options{
 		Target: o.target, Local: host.Local{}, Login: !o.noLogin, Terminal: o.terminal,
-		MaxConnections: o.maxConnections, Timeout: o.timeout, Version: Version, Progress: o.progress, Asking: o.asking,
+		MaxConnections: o.maxConnections, Timeout: o.timeout, Version: Version, Self: self(), Progress: o.progress, Asking: o.asking,
 	})
 	return report.New(report.Input{
 		Target: d.Target, Resolved: d.Resolved, Facts: d.Facts, Judgements: d.Judgements,
@@ -270,4 +270,13 @@ func render(w io.Writer, format string, r report.Report, columns int, color bool
 		return report.HTML(w, r)
 	}
 	return report.Text(w, r, report.TextOptions{Width: columns, Color: color})
+}
+
+// self is the path of our own program, which ssh is to run again.
+func self() string {
+	path, err := os.Executable()
+	if err != nil {
+		return ""
+	}
+	return path
 }

@@ -24,6 +24,7 @@ type Options struct {
 	MaxConnections int           // unauthenticated connections to the host
 	Timeout        time.Duration // for everything
 	Version        string        // ours
+	Self           string        // path of our own program; "" when unknown
 	Progress       func(string)  // told what is being done; may be nil
 	Asking         func(bool)    // told when ssh may begin to ask the user, and when that is over; may be nil
 }
@@ -46,7 +47,7 @@ func Run(ctx context.Context, o Options) Result {
 	facts := &fact.Set{Now: time.Now}
 	env := &probe.Env{
 		Target: o.Target, Local: o.Local, Budget: probe.NewBudget(o.MaxConnections),
-		Timeout: o.Timeout, Terminal: o.Terminal, Version: o.Version, Progress: o.Progress, Asking: o.Asking,
+		Timeout: o.Timeout, Terminal: o.Terminal, Version: o.Version, Self: o.Self, Progress: o.Progress, Asking: o.Asking,
 	}
 	if env.Progress == nil {
 		env.Progress = func(string) {}

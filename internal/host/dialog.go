@@ -23,7 +23,7 @@ type Dialog struct {
 }
 
 // Dialog starts a program to speak with. Of the command, Argv, Env, Dir,
-// Limit (of standard error) and Grace count. The program has no terminal: it
+// Limit (of standard error), Stderr and Grace count. The program has no terminal: it
 // cannot ask the user anything. The caller calls End in any case.
 func (Local) Dialog(c Command) (*Dialog, error) {
 	in, toProgram, err := os.Pipe()
@@ -62,7 +62,7 @@ func (c Command) start(in, out *os.File) (*Dialog, error) {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	d := &Dialog{cancel: cancel, ended: make(chan struct{}), start: time.Now(), stderr: &capped{limit: c.Limit}}
+	d := &Dialog{cancel: cancel, ended: make(chan struct{}), start: time.Now(), stderr: &capped{limit: c.Limit, tee: c.Stderr}}
 	if d.stderr.limit == 0 {
 		d.stderr.limit = DefaultLimit
 	}
@@ -86,6 +86,9 @@ func (c Command) start(in, out *os.File) (*Dialog, error) {
 	}()
 	return d, nil
 }
+
+// Ended is closed when the program has ended.
+func (d *Dialog) Ended() <-chan struct{} { return d.ended }
 
 // End closes the connection and waits for the program to end. One that has
 // not ended after the patience is asked to, and then killed with everything

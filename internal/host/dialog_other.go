@@ -4,6 +4,8 @@ package host
 
 import (
 	"errors"
+	"net"
+	"os"
 	"os/exec"
 	"time"
 )
@@ -17,3 +19,15 @@ var ErrNoDescriptor = errors.New("the program did not pass back a connection")
 
 // PassedConn fails: this system has no descriptors to pass.
 func (Local) PassedConn(Command, time.Time) (*Dialog, error) { return nil, errors.ErrUnsupported }
+
+// ErrNotSocket is the error for a standard output that takes no descriptor.
+var ErrNotSocket = errors.New("standard output is no socket that a connection can be passed through")
+
+// Lend fails: this system has no descriptors to pass.
+func (Dir) Lend(*net.TCPConn) (string, func(), error) { return "", nil, errors.ErrUnsupported }
+
+// Borrow fails: this system has no descriptors to pass.
+func Borrow(string, time.Duration) (net.Conn, error) { return nil, errors.ErrUnsupported }
+
+// Pass fails: this system has no descriptors to pass.
+func Pass(*os.File, *net.TCPConn) error { return errors.ErrUnsupported }

@@ -4,8 +4,6 @@ package host
 
 import (
 	"errors"
-	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -59,31 +57,4 @@ func (Local) PassedConn(c Command, deadline time.Time) (*Dialog, error) {
 	conn.SetDeadline(deadline)
 	d.Conn, err = receive(conn.(*net.UnixConn))
 	return d, err
-}
-
-// receive takes one descriptor, which comes with one byte.
-func receive(from *net.UnixConn) (net.Conn, error) {
-	rights := make([]byte, syscall.CmsgSpace(4))
-	n, have, _, _, err := from.ReadMsgUnix(make([]byte, 1), rights)
-	switch {
-	case err != nil && !errors.Is(err, io.EOF):
-		return nil, err
-	case n == 0 || have == 0:
-		return nil, ErrNoDescriptor
-	}
-	messages, err := syscall.ParseSocketControlMessage(rights[:have])
-	if err != nil || len(messages) == 0 {
-		return nil, ErrNoDescriptor
-	}
-	fds, err := syscall.ParseUnixRights(&messages[0])
-	if err != nil || len(fds) == 0 {
-		return nil, ErrNoDescriptor
-	}
-	f := os.NewFile(uintptr(fds[0]), "passed")
-	defer f.Close()
-	conn, err := net.FileConn(f)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrNoDescriptor, err)
-	}
-	return conn, nil
 }

@@ -32,6 +32,7 @@ type Env struct {
 	Timeout  time.Duration // one timeout for the whole run
 	Terminal bool          // ssh may ask the user on the terminal
 	Version  string        // ours, for the identification line
+	Self     string        // path of our own program, which ssh runs to get a connection of ours; "" when unknown
 	Progress func(string)  // told what is being done, in a few words; never nil
 	Asking   func(bool)    // told when ssh may begin to ask the user, and when that is over; may be nil
 }

@@ -19,6 +19,11 @@ const (
 
 var stages = []string{None, Connect, Banner, Kex, Auth, Session}
 
+// Reached says whether who completed one stage has completed another.
+func Reached(stage, wanted string) bool {
+	return slices.Index(stages, stage) >= slices.Index(stages, wanted)
+}
+
 // A Trace follows one run of ssh by the lines it prints on standard error with
 // LogLevel DEBUG1. The zero Trace is ready to use.
 type Trace struct {
