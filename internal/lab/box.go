@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"bytes"
 	"cmp"
 	"net/netip"
 	"slices"
@@ -15,7 +16,27 @@ type Box struct {
 	After  After         // what then
 	Table  int           // connections it can remember; a new one beyond that is dropped; 0 is without limit
 	Resets []Reset       // connections it ends on its own
+	Forge  Forge         // how its resets look
+	Tap    bool          // it stands beside the way: all passes, and its resets race what others send
+	Behind int           // how many of the routers that the lab does not build stand between it and the client
 }
+
+// A Forge says how a reset that a box makes looks to who gets it.
+type Forge struct {
+	Shape Shape
+	TTL   int  // with which it leaves the box; 0 is 64
+	Mimic bool // instead it arrives with the TTL of the end in whose name it is sent
+}
+
+// A Shape is what a forged reset carries.
+type Shape string
+
+// The shapes, from the poorest to the best forgery.
+const (
+	Bare   Shape = "bare"   // 40 bytes, as from a machine without the connection
+	Acks   Shape = "ack"    // it acknowledges, without options
+	Copied Shape = "copied" // it acknowledges, with the timestamps and the window of what passed last
+)
 
 // After says what a [Box] does once it has forgotten a connection.
 type After string
@@ -30,11 +51,27 @@ const (
 )
 
 // A Reset ends a connection after so many bytes of payload in either
-// direction, or after so much time: whichever is set.
+// direction, after so much time, or at a packet: whichever is set.
 type Reset struct {
 	Bytes int
 	Time  time.Duration
-	To    After // [ResetClient], [ResetServer] or [ResetBoth]
+	At    string // syn, ident or kexinit of the client, or banner of the server
+	To    After  // [ResetClient], [ResetServer] or [ResetBoth]
+}
+
+// moments are the packets at which a [Reset] can come.
+var moments = map[string]func(Way, packet) bool{
+	"syn":    func(w Way, p packet) bool { return w == ToServer && p.has(flagSYN) },
+	"ident":  func(w Way, p packet) bool { return w == ToServer && bytes.HasPrefix(p.payload, []byte("SSH-")) },
+	"banner": func(w Way, p packet) bool { return w == ToClient && bytes.HasPrefix(p.payload, []byte("SSH-")) },
+	"kexinit": func(w Way, p packet) bool {
+		return w == ToServer && len(p.payload) > 5 && p.payload[5] == 20 && p.payload[0] == 0
+	},
+}
+
+// due says whether it is time for the reset.
+func (r Reset) due(e *entry, now time.Duration) bool {
+	return r.Bytes > 0 && e.bytes >= r.Bytes || r.Time > 0 && now-e.born >= r.Time
 }
 
 // A flow names a TCP connection, the client first.
@@ -44,8 +81,16 @@ type flow struct{ client, server netip.AddrPort }
 type entry struct {
 	born, seen time.Duration
 	bytes      int
-	expects    [2]uint32 // the sequence number that the receiver of each way expects next
+	last       [2]packet // that went each way
 	ended      bool      // the box ended it
+}
+
+// expects is the sequence number that the receiver of a way expects next.
+func (e *entry) expects(way Way) uint32 {
+	if e.last[way].raw == nil {
+		return 0
+	}
+	return e.last[way].next()
 }
 
 // made is a packet that the box made.
@@ -92,19 +137,19 @@ func (b *box) look(now time.Duration, way Way, p packet) (passes bool, out []mad
 	case e == nil:
 		return false, b.stray(way, p)
 	case e.ended:
-		return false, nil
+		return b.Tap, nil
 	}
 	e.seen = now
 	e.bytes += len(p.payload)
-	e.expects[way] = p.next()
+	e.last[way] = p.clone()
 	if p.has(flagRST) {
 		delete(b.flows, f)
 		return true, nil
 	}
 	for _, r := range b.Resets {
-		if r.Bytes > 0 && e.bytes >= r.Bytes || r.Time > 0 && now-e.born >= r.Time {
+		if r.due(e, now) || r.At != "" && moments[r.At](way, p) {
 			e.ended = true
-			return false, b.resets(f, e, r.To)
+			return b.Tap, b.resets(f, e, r.To)
 		}
 	}
 	return true, nil
@@ -115,19 +160,55 @@ func (b *box) stray(way Way, p packet) []made {
 	if b.After != ResetSender || p.has(flagRST) {
 		return nil
 	}
-	return []made{{way.other(), makeReset(p.dst, p.src, p.ack, boxTTL)}}
+	return []made{{way.other(), makeReset(p.dst, p.src, p.ack, b.Forge.ttl(packet{}))}}
 }
 
 // resets tells the ends of a connection that it is over, each in the name of
 // the other.
 func (b *box) resets(f flow, e *entry, to After) (out []made) {
 	if to == ResetClient || to == ResetBoth {
-		out = append(out, made{ToClient, makeReset(f.server, f.client, e.expects[ToClient], boxTTL)})
+		out = append(out, b.forge(f.server, f.client, e, ToClient)...)
 	}
 	if to == ResetServer || to == ResetBoth {
-		out = append(out, made{ToServer, makeReset(f.client, f.server, e.expects[ToServer], boxTTL)})
+		out = append(out, b.forge(f.client, f.server, e, ToServer)...)
 	}
 	return out
+}
+
+// ahead is how far beyond the expected sequence number the further resets of a
+// tap lie: by the time they arrive, more may have come.
+var ahead = []uint32{0, 1460, 4380}
+
+// forge makes the reset, or the resets of a tap, that one end gets in the name
+// of the other.
+func (b *box) forge(from, to netip.AddrPort, e *entry, way Way) (out []made) {
+	named, back := e.last[way], e.last[way.other()]
+	ttl := b.Forge.ttl(named)
+	switch {
+	case named.raw == nil && back.has(flagSYN): // only so does who opens a connection believe it
+		return []made{{way, makeAckReset(from, to, 0, back.next(), ttl, packet{})}}
+	case b.Tap:
+		for _, n := range ahead {
+			out = append(out, made{way, makeReset(from, to, e.expects(way)+n, ttl)})
+		}
+		return out
+	case b.Forge.Shape == Acks:
+		return []made{{way, makeAckReset(from, to, e.expects(way), e.expects(way.other()), ttl, packet{})}}
+	case b.Forge.Shape == Copied:
+		return []made{{way, makeAckReset(from, to, e.expects(way), e.expects(way.other()), ttl, named)}}
+	}
+	return []made{{way, makeReset(from, to, e.expects(way), ttl)}}
+}
+
+// ttl is with which TTL a reset leaves the box, in whose name it is sent.
+func (f Forge) ttl(named packet) int {
+	switch {
+	case f.Mimic && named.raw != nil:
+		return named.ttl()
+	case f.TTL > 0:
+		return f.TTL
+	}
+	return boxTTL
 }
 
 // expire forgets what was silent for too long and returns what the box sends

@@ -77,6 +77,17 @@ func (f *firewall) muteICMP() {
 	}
 }
 
+// reject answers SYNs to a TCP port with a reset in the name of who they are
+// for: of what passes the node, or of what is for the node itself.
+func (f *firewall) reject(port int, passing bool) {
+	name, hook := "reject-input", nftables.ChainHookInput
+	if passing {
+		name, hook = "reject-forward", nftables.ChainHookForward
+	}
+	c := f.chain(name, hook, nftables.ChainPriorityFilter, nftables.ChainTypeFilter)
+	f.rule(c, protocol(unix.IPPROTO_TCP), toPort(port), []expr.Any{&expr.Reject{Type: unix.NFT_REJECT_TCP_RST}})
+}
+
 // limit drops new connections to a TCP port beyond count in the given time
 // from one source, as "ufw limit" does: it lets count through at once and then
 // one in every such time.

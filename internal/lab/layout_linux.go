@@ -156,6 +156,9 @@ func (l *Live) setUpFilters(*keys) error {
 		if i == 0 && s.MSS > 0 {
 			f.clampMSS(s.MSS)
 		}
+		if s.Reject == [2]string{"home", "provider"}[i] {
+			f.reject(s.Port, true)
+		}
 		switch s.Routers {
 		case "mute":
 			f.muteICMP()
@@ -168,15 +171,20 @@ func (l *Live) setUpFilters(*keys) error {
 			return err
 		}
 	}
-	if s.Limit == 0 {
+	if s.Limit == 0 && s.Reject != "server" {
 		return nil
 	}
 	f, err := newFirewall(l.machines["server"].node, "ufw")
 	if err != nil {
 		return err
 	}
-	if err := f.limit(s.Port, s.Limit, s.Every); err != nil {
-		return err
+	if s.Reject == "server" {
+		f.reject(s.Port, false)
+	}
+	if s.Limit > 0 {
+		if err := f.limit(s.Port, s.Limit, s.Every); err != nil {
+			return err
+		}
 	}
 	return f.apply()
 }

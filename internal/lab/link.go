@@ -100,18 +100,18 @@ func (l *Link) Pass(now time.Duration, way Way, raw []byte) []Fate {
 		l.syns[flow{p.src, p.dst}] = true
 	}
 	lane := &l.lanes[way]
-	if answer, expired := lane.travel(p); expired {
-		if answer == nil {
-			return nil
-		}
-		return l.lanes[way.other()].deliver(nil, now, way.other(), answer)
+	if answer, expired := lane.travel(p, 0, l.toBox(way)); expired {
+		return l.answered(nil, now, way, answer)
 	}
 	passes, made := l.box.look(now, way, p)
-	var fates []Fate
-	for _, m := range made {
-		fates = l.lanes[m.way].deliver(fates, now, m.way, m.raw)
+	fates := l.leaveBox(nil, now, made)
+	if !passes {
+		return fates
 	}
-	if !passes || lane.drops(p) || lane.Outage.covers(now) {
+	if answer, expired := lane.travel(p, l.toBox(way), lane.Hops); expired {
+		return l.answered(fates, now, way, answer)
+	}
+	if lane.drops(p) || lane.Outage.covers(now) {
 		return fates
 	}
 	if p.tcp && len(p.payload) > 0 && lane.chance(lane.Corrupt) {
@@ -125,20 +125,48 @@ func (l *Link) Pass(now time.Duration, way Way, raw []byte) []Fate {
 // be asked again; 0 is never.
 func (l *Link) Tick(now time.Duration) (fates []Fate, next time.Duration) {
 	made, next := l.box.expire(now)
-	for _, m := range made {
-		fates = l.lanes[m.way].deliver(fates, now, m.way, m.raw)
+	return l.leaveBox(nil, now, made), next
+}
+
+// toBox is how many routers that the lab does not build a packet passes before
+// it meets the box.
+func (l *Link) toBox(way Way) int {
+	hops := l.lanes[way].Hops
+	if way == ToServer {
+		return min(l.box.Behind, hops)
 	}
-	return fates, next
+	return max(0, hops-l.box.Behind)
+}
+
+// leaveBox sends what the box made the rest of the way.
+func (l *Link) leaveBox(fates []Fate, now time.Duration, all []made) []Fate {
+	for _, m := range all {
+		p, _ := parse(m.raw)
+		lane := &l.lanes[m.way]
+		if _, expired := lane.travel(p, l.toBox(m.way), lane.Hops); !expired {
+			fates = lane.deliver(fates, now, m.way, m.raw)
+		}
+	}
+	return fates
+}
+
+// answered sends back what a router says of a packet whose TTL was used up.
+func (l *Link) answered(fates []Fate, now time.Duration, way Way, answer []byte) []Fate {
+	if answer == nil {
+		return fates
+	}
+	return l.lanes[way.other()].deliver(fates, now, way.other(), answer)
 }
 
 // Connections returns how many TCP connections were tried towards the server:
 // a SYN sent again is no new one.
 func (l *Link) Connections() int { return len(l.syns) }
 
-// travel takes the packet past the routers that the lab does not build. When
-// its TTL is used up, answer is what the router there sends back, if it does.
-func (l *lane) travel(p packet) (answer []byte, expired bool) {
-	for n := range l.Hops {
+// travel takes the packet past some of the routers that the lab does not
+// build. When its TTL is used up, answer is what the router there sends back,
+// if it does.
+func (l *lane) travel(p packet, from, to int) (answer []byte, expired bool) {
+	for n := from; n < to; n++ {
 		if p.hop() > 0 {
 			continue
 		}

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"bytes"
 	"encoding/binary"
 	"net/netip"
 )
@@ -28,6 +29,7 @@ type packet struct {
 	tcp      bool
 	flags    byte
 	seq, ack uint32
+	options  []byte // of TCP, within raw
 	payload  []byte // of TCP, within raw
 }
 
@@ -89,7 +91,7 @@ func (p *packet) parseTCP() {
 	p.src = netip.AddrPortFrom(p.src.Addr(), binary.BigEndian.Uint16(t))
 	p.dst = netip.AddrPortFrom(p.dst.Addr(), binary.BigEndian.Uint16(t[2:]))
 	p.seq, p.ack, p.flags = binary.BigEndian.Uint32(t[4:]), binary.BigEndian.Uint32(t[8:]), t[13]
-	p.payload = t[head:]
+	p.options, p.payload = t[20:head], t[head:]
 }
 
 func (p packet) has(flags byte) bool { return p.flags&flags == flags }
@@ -111,6 +113,43 @@ func (p packet) hop() int {
 	p.raw[8] = max(p.raw[8], 1) - 1
 	p.mendIP()
 	return int(p.raw[8])
+}
+
+// ttl is how many routers more the packet may pass.
+func (p packet) ttl() int {
+	if p.v6 {
+		return int(p.raw[7])
+	}
+	return int(p.raw[8])
+}
+
+// clone is a copy that no one else changes.
+func (p packet) clone() packet {
+	c, _ := parse(bytes.Clone(p.raw))
+	return c
+}
+
+// optTimestamps is the option of RFC 7323.
+const optTimestamps = 8
+
+// timestamps is the option with the sender's clock and the one it has heard
+// last, 10 bytes, or nothing.
+func (p packet) timestamps() []byte {
+	for o := p.options; len(o) > 0; {
+		switch {
+		case o[0] == 0:
+			return nil
+		case o[0] == 1:
+			o = o[1:]
+			continue
+		case len(o) < 2 || o[1] < 2 || int(o[1]) > len(o):
+			return nil
+		case o[0] == optTimestamps && o[1] == 10:
+			return o[:10]
+		}
+		o = o[o[1]:]
+	}
+	return nil
 }
 
 // next is the sequence number that follows the packet's last byte.
@@ -203,12 +242,31 @@ func makeIP(src, dst netip.Addr, proto byte, ttl int, body int) packet {
 // makeReset returns the bare RST of a machine that has no socket for the
 // connection: no options, window 0.
 func makeReset(from, to netip.AddrPort, seq uint32, ttl int) []byte {
-	p := makeIP(from.Addr(), to.Addr(), protoTCP, ttl, 20)
+	return makeTCP(from, to, flagRST, seq, 0, ttl, packet{})
+}
+
+// makeAckReset returns a RST that acknowledges, with the window and the
+// timestamps of a packet that is copied, if any.
+func makeAckReset(from, to netip.AddrPort, seq, ack uint32, ttl int, copied packet) []byte {
+	return makeTCP(from, to, flagRST|flagACK, seq, ack, ttl, copied)
+}
+
+func makeTCP(from, to netip.AddrPort, flags byte, seq, ack uint32, ttl int, copied packet) []byte {
+	var options []byte
+	if stamps := copied.timestamps(); stamps != nil {
+		options = append([]byte{1, 1}, stamps...)
+	}
+	p := makeIP(from.Addr(), to.Addr(), protoTCP, ttl, 20+len(options))
 	t := p.raw[p.head:]
 	binary.BigEndian.PutUint16(t, from.Port())
 	binary.BigEndian.PutUint16(t[2:], to.Port())
 	binary.BigEndian.PutUint32(t[4:], seq)
-	t[12], t[13] = 5<<4, flagRST
+	binary.BigEndian.PutUint32(t[8:], ack)
+	t[12], t[13] = byte(5+len(options)/4)<<4, flags
+	if copied.tcp {
+		copy(t[14:16], copied.raw[copied.head+14:])
+	}
+	copy(t[20:], options)
 	p.mend()
 	return p.raw
 }

@@ -165,8 +165,12 @@ func (l *Live) check(w Want, r *Result) (exit int, report Report, err error) {
 	if w.On == "server" {
 		m, as = l.machines["server"], root
 	}
+	argv := append([]string{"sshtay", "check", "--json"}, strings.Fields(w.Check)...)
+	if w.Capture {
+		argv, as.Owner = append(withCapability(as, "net_raw"), argv...), root.Owner
+	}
 	before := l.pump.connections()
-	res, err := m.run(ctx, as, host.Command{Argv: append([]string{"sshtay", "check", "--json"}, strings.Fields(w.Check)...), Limit: 16 << 20})
+	res, err := m.run(ctx, as, host.Command{Argv: argv, Limit: 16 << 20})
 	r.Spent.Seconds, r.Spent.Connections = res.Took.Seconds(), l.pump.connections()-before
 	if err != nil {
 		return 0, report, fmt.Errorf("the check did not end: %w: %s", err, excerpt(string(res.Stderr)))
@@ -176,6 +180,12 @@ func (l *Live) check(w Want, r *Result) (exit int, report Report, err error) {
 	}
 	r.Spent.Reported = report.Spent.Connections
 	return res.Exit, report, nil
+}
+
+// withCapability begins a command line that root runs as somebody else, who
+// may do one thing more than others.
+func withCapability(as user, name string) []string {
+	return []string{"setpriv", fmt.Sprintf("--reuid=%d", as.UID), fmt.Sprintf("--regid=%d", as.GID), "--clear-groups", "--inh-caps=+" + name, "--ambient-caps=+" + name, "--"}
 }
 
 // Shell builds the scenario's world and gives the terminal to a shell of the

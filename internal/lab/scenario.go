@@ -66,6 +66,7 @@ type Truth struct {
 type Want struct {
 	Check       string   // arguments of the check
 	On          string   // where it is run: client, or server, as root there
+	Capture     bool     // on the client it may watch packets (CAP_NET_RAW)
 	First       string   // cause of the first finding, or "healthy"
 	Status      string   // of that finding at least: likely or confirmed
 	Beside      []string // causes that may be findings too
@@ -258,6 +259,8 @@ func (w *Want) apply(text string) error {
 			w.Check = value
 		case "on":
 			return oneOf(&w.On, value, "client", "server")
+		case "capture":
+			return yesNo(&w.Capture, value)
 		case "first":
 			w.First = value
 		case "status":
@@ -272,7 +275,7 @@ func (w *Want) apply(text string) error {
 		case "connections":
 			return number(&w.Connections, value)
 		default:
-			return errors.New("no such key; there are beside, check, connections, exit, fact NAME, first, never, on, status")
+			return errors.New("no such key; there are beside, capture, check, connections, exit, fact NAME, first, never, on, status")
 		}
 		return nil
 	})

@@ -24,6 +24,7 @@ type Spec struct {
 
 	NAT       string        // at home, for IPv4: ports-kept, ports-rewritten or no
 	Routers   string        // how they answer: icmp, few (one a second) or mute
+	Reject    string        // whose firewall answers SYNs to the port with a reset: home, provider or server; empty is none
 	MSS       int           // what the home router writes into SYNs; 0 is nothing
 	Limit     int           // new connections that the server's firewall lets through ...
 	Every     time.Duration // ... at once, and one in every such time
@@ -138,9 +139,12 @@ var specKeys = map[string]func(*Spec, string) error{
 		var r Reset
 		bytes, isBytes := strings.CutSuffix(after, "B")
 		var err error
-		if isBytes {
+		switch {
+		case moments[after] != nil:
+			r.At = after
+		case isBytes:
 			err = number(&r.Bytes, bytes)
-		} else {
+		default:
 			err = duration(&r.Time, after)
 		}
 		if err != nil {
@@ -150,6 +154,18 @@ var specKeys = map[string]func(*Spec, string) error{
 		s.Box.Resets = append(s.Box.Resets, r)
 		return err
 	},
+	"reset-shape": func(s *Spec, v string) error {
+		return oneOf(&s.Box.Forge.Shape, Shape(v), Bare, Acks, Copied)
+	},
+	"reset-ttl": func(s *Spec, v string) error {
+		if s.Box.Forge.Mimic = v == "mimic"; s.Box.Forge.Mimic {
+			return nil
+		}
+		return number(&s.Box.Forge.TTL, v)
+	},
+	"tap":        func(s *Spec, v string) error { return yesNo(&s.Box.Tap, v) },
+	"box-behind": func(s *Spec, v string) error { return number(&s.Box.Behind, v) },
+	"reject":     func(s *Spec, v string) error { return oneOf(&s.Reject, v, "", "home", "provider", "server") },
 }
 
 var laneKeys = map[string]func(*Lane, string) error{

@@ -256,4 +256,3 @@ func serverAddr(env *Env, facts *fact.Set) (netip.AddrPort, string) {
 	}
 	return netip.AddrPort{}, "no address of the host accepted a connection"
 }
-
