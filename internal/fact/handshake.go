@@ -47,5 +47,6 @@ var (
 	KexInitTime       = define[time.Duration]("handshake.kexinit_time", "s", "how long after that did the server's KEXINIT come?")
 	KexTime           = define[time.Duration]("handshake.kex_time", "s", "how long did the key exchange take?")
 	RTT               = define[time.Duration]("path.rtt", "s", "how long is a round trip to the server?")
+	HandshakeTTL      = define[int]("handshake.ttl", "", "with which hop limit do the server's packets arrive?")
 	HandshakeFrozen   = define[bool]("handshake.frozen", "", "was the connection silent, but open, when the time was up?")
 )

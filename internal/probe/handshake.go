@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sshtay/internal/fact"
+	"sshtay/internal/sock"
 	"sshtay/internal/sshwire"
 )
 
@@ -21,7 +22,7 @@ var handshakeFacts = []fact.Any{
 	fact.HandshakeBanner, fact.PreBanner, fact.FirstBytes, fact.LooksLike, fact.Refusal, fact.Complaint, fact.HandshakeTries, fact.HandshakeFailures,
 	fact.ServerKex, fact.ServerHostKey, fact.ServerCiphers, fact.ServerMACs, fact.NoCommon, fact.KexUsed, fact.HandshakeHostKey,
 	fact.ProxyStderr, fact.ProxyExit, fact.ResolveTime, fact.ConnectTime, fact.BannerTime, fact.KexInitTime, fact.KexTime,
-	fact.HandshakeSent, fact.HandshakeReceived, fact.RTT, fact.HandshakeFrozen,
+	fact.HandshakeSent, fact.HandshakeReceived, fact.RTT, fact.HandshakeTTL, fact.HandshakeFrozen,
 }
 
 const (
@@ -89,6 +90,7 @@ type attempt struct {
 	connect   *time.Duration
 	shook     *sshwire.Result // nil when there was no connection to shake hands on
 	rtt       time.Duration   // 0 when it could not be measured
+	ttl       int             // of the server's packets when they arrive; 0 when it could not be seen
 	proxy     *proxyEnd
 }
 
@@ -123,7 +125,14 @@ func (a *attempt) shake(ctx context.Context, env *Env, conn net.Conn, stageTime 
 	if end, ok := ctx.Deadline(); ok {
 		opt.Timeout = min(opt.Timeout, max(time.Until(end)-margin, time.Millisecond))
 	}
+	tcp, isTCP := conn.(*net.TCPConn)
+	if isTCP {
+		sock.WatchTTL(tcp) // an older kernel does not know it
+	}
 	r := sshwire.Handshake(ctx, conn, opt)
+	if isTCP {
+		a.ttl, _ = sock.ReceivedTTL(tcp)
+	}
 	if a.rtt == 0 {
 		a.rtt = minimumRTT(conn)
 	}

@@ -70,6 +70,11 @@ func (a *attempt) putWay(facts *fact.Set, source string) {
 	if a.connect != nil {
 		fact.ConnectTime.Put(facts, *a.connect, source)
 	}
+	if a.ttl > 0 {
+		fact.HandshakeTTL.Put(facts, a.ttl, "the acknowledgements of the "+source)
+	} else if a.shook != nil {
+		fact.Miss(facts, "the kernel does not say it for this connection", fact.HandshakeTTL)
+	}
 	if a.rtt > 0 {
 		fact.RTT.Put(facts, a.rtt, "TCP_INFO of the "+source)
 	} else if a.shook != nil {
