@@ -1,0 +1,223 @@
+package sock
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"net/netip"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// udpBase is the first of the ports that traceroute has always used.
+const udpBase = 33434
+
+// probing is a probe on its way.
+type probing struct {
+	TTLProbe
+	fd   int
+	sent time.Time
+}
+
+func trace(ctx context.Context, local netip.Addr, to netip.AddrPort, probes []TTLProbe, heard func(TTLReply)) error {
+	var waiting []*probing
+	defer func() {
+		for _, p := range waiting {
+			unix.Close(p.fd)
+		}
+	}()
+	// ctx wakes the poll through a pipe.
+	var wake [2]int
+	if err := unix.Pipe2(wake[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
+		return err
+	}
+	defer unix.Close(wake[0])
+	defer unix.Close(wake[1])
+	defer context.AfterFunc(ctx, func() { unix.Write(wake[1], []byte{0}) })()
+
+	var first error
+	for _, p := range probes {
+		sent, err := p.send(local, to)
+		if err != nil {
+			first = errors.Join(first, err)
+			continue
+		}
+		waiting = append(waiting, sent)
+	}
+	if len(waiting) == 0 {
+		return first
+	}
+	for len(waiting) > 0 {
+		fds := []unix.PollFd{{Fd: int32(wake[0]), Events: unix.POLLIN}}
+		for _, p := range waiting {
+			fds = append(fds, unix.PollFd{Fd: int32(p.fd), Events: p.events()})
+		}
+		if _, err := unix.Poll(fds, -1); err != nil && err != unix.EINTR {
+			return err
+		}
+		if fds[0].Revents != 0 {
+			return nil
+		}
+		now := time.Now()
+		kept := waiting[:0]
+		for i, p := range waiting {
+			reply, ok := TTLReply{}, false
+			if fds[i+1].Revents != 0 {
+				reply, ok = p.answer(to.Addr(), now)
+			}
+			if !ok {
+				kept = append(kept, p)
+				continue
+			}
+			unix.Close(p.fd)
+			heard(reply)
+		}
+		waiting = kept
+	}
+	return nil
+}
+
+// events are what a probe waits for besides errors: a connection that is made,
+// a datagram that comes back.
+func (p *probing) events() int16 {
+	if p.Method == TCP {
+		return unix.POLLOUT
+	}
+	return unix.POLLIN
+}
+
+// send starts a probe.
+func (p TTLProbe) send(local netip.Addr, to netip.AddrPort) (*probing, error) {
+	v4 := to.Addr().Is4()
+	family, kind, port := unix.AF_INET6, unix.SOCK_STREAM, to.Port()
+	if v4 {
+		family = unix.AF_INET
+	}
+	if p.Method == UDP {
+		kind, port = unix.SOCK_DGRAM, uint16(udpBase+p.TTL)
+	}
+	fd, err := unix.Socket(family, kind|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	err = errors.Join(setError(fd, 1, v4), setTTL(fd, p.TTL, v4))
+	if p.Guarded {
+		err = errors.Join(err, sign(fd, to.Addr()))
+	}
+	if local.IsValid() {
+		err = errors.Join(err, unix.Bind(fd, sockaddr(netip.AddrPortFrom(local, 0))))
+	}
+	if p.Method == TCP {
+		// One SYN is one probe: what is not answered is not asked again.
+		err = errors.Join(err, unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_SYNCNT, 1))
+	}
+	sent := &probing{TTLProbe: p, fd: fd, sent: time.Now()}
+	if err == nil {
+		err = unix.Connect(fd, sockaddr(netip.AddrPortFrom(to.Addr(), port)))
+	}
+	if p.Method == UDP && err == nil {
+		err = unix.Send(fd, []byte{0}, 0)
+	}
+	// From a near router the answer may be here already; it is in the queue.
+	if err != nil && err != unix.EINPROGRESS && err != unix.EHOSTUNREACH {
+		unix.Close(fd)
+		return nil, err
+	}
+	return sent, nil
+}
+
+// sign has the kernel sign what the socket sends to the server.
+func sign(fd int, to netip.Addr) error {
+	s := unix.TCPMD5Sig{Keylen: 16}
+	rand.Read(s.Key[:s.Keylen])
+	if to.Is4() {
+		a := (*unix.RawSockaddrInet4)(unsafe.Pointer(&s.Addr))
+		a.Family, a.Addr = unix.AF_INET, to.As4()
+	} else {
+		a := (*unix.RawSockaddrInet6)(unsafe.Pointer(&s.Addr))
+		a.Family, a.Addr = unix.AF_INET6, to.As16()
+	}
+	return unix.SetsockoptTCPMD5Sig(fd, unix.IPPROTO_TCP, unix.TCP_MD5SIG, &s)
+}
+
+func sockaddr(a netip.AddrPort) unix.Sockaddr {
+	if a.Addr().Is4() {
+		return &unix.SockaddrInet4{Port: int(a.Port()), Addr: a.Addr().As4()}
+	}
+	return &unix.SockaddrInet6{Port: int(a.Port()), Addr: a.Addr().As16()}
+}
+
+// answer takes what came for a probe; ok is false for what is no answer.
+func (p *probing) answer(host netip.Addr, now time.Time) (r TTLReply, ok bool) {
+	r = TTLReply{Probe: p.TTLProbe, Took: now.Sub(p.sent)}
+	oob := make([]byte, 512)
+	for range mostStamps {
+		_, n, _, _, err := unix.Recvmsg(p.fd, nil, oob, unix.MSG_ERRQUEUE|unix.MSG_DONTWAIT)
+		if err != nil {
+			break
+		}
+		if e, from, found := icmpError(oob[:n]); found {
+			r.From, r.Code = from, [2]int{int(e.Type), int(e.Code)}
+			r.Answer = meaning(e, from == host)
+			return r, true
+		}
+	}
+	errno, err := unix.GetsockoptInt(p.fd, unix.SOL_SOCKET, unix.SO_ERROR)
+	switch {
+	case err != nil || p.Method != TCP:
+		return r, false
+	case errno == 0, unix.Errno(errno) == unix.ECONNREFUSED: // the host's, or a firewall's in its name
+		r.Answer, r.From = Arrived, host
+		return r, true
+	}
+	return r, false
+}
+
+// meaning says what an ICMP error tells: by whom the packet was given up, and
+// whether it had come so far by itself.
+func meaning(e unix.SockExtendedErr, fromHost bool) Answer {
+	const timeExceeded, timeExceeded6 = 11, 3
+	expired := e.Origin == unix.SO_EE_ORIGIN_ICMP && e.Type == timeExceeded || e.Origin == unix.SO_EE_ORIGIN_ICMP6 && e.Type == timeExceeded6
+	switch {
+	case expired:
+		return Expired
+	case fromHost:
+		return Arrived
+	}
+	return Forbidden
+}
+
+// icmpError finds an ICMP error in control messages, and who sent it.
+func icmpError(oob []byte) (e unix.SockExtendedErr, from netip.Addr, ok bool) {
+	messages, err := unix.ParseSocketControlMessage(oob)
+	if err != nil {
+		return e, from, false
+	}
+	for _, m := range messages {
+		v4 := m.Header.Level == unix.IPPROTO_IP && m.Header.Type == unix.IP_RECVERR
+		v6 := m.Header.Level == unix.IPPROTO_IPV6 && m.Header.Type == unix.IPV6_RECVERR
+		size := int(unsafe.Sizeof(e))
+		if !v4 && !v6 || len(m.Data) < size {
+			continue
+		}
+		e = *(*unix.SockExtendedErr)(unsafe.Pointer(&m.Data[0]))
+		if e.Origin != unix.SO_EE_ORIGIN_ICMP && e.Origin != unix.SO_EE_ORIGIN_ICMP6 {
+			continue
+		}
+		// The offender's address stands behind it.
+		rest := m.Data[size:]
+		switch {
+		case v4 && len(rest) >= unix.SizeofSockaddrInet4:
+			from, ok = netip.AddrFromSlice(rest[4:8])
+		case v6 && len(rest) >= unix.SizeofSockaddrInet6:
+			from, ok = netip.AddrFromSlice(rest[8:24])
+			from = from.Unmap()
+		}
+		if ok {
+			return e, from, true
+		}
+	}
+	return e, from, false
+}
