@@ -18,11 +18,11 @@ var _ = register(Cause{
 			"Ruled out when one side speaks often enough and both are patient. Possible when the client is silent and the server could not be read.",
 		Explained: "Firewalls, NATs and load balancers keep a table of flows and drop those that were silent for too long; the next packet is then discarded or answered with a reset. " +
 			"A keepalive is an encrypted request that wants an answer: it keeps the flow in the table and notices a peer that is gone. " +
-			"OpenSSH gives up after Interval × (CountMax + 1) of silence, one interval later than its manual says.",
+			"OpenSSH gives up after Interval × (CountMax + 1) of silence, one interval later than its manual says; sshd 9.2 to 9.4 ask, and give up, only after twice the time.",
 		Fixed: "ServerAliveInterval 60 with ServerAliveCountMax 3 on the client, ClientAliveInterval 60 with ClientAliveCountMax 3 on the server. One side is enough to keep the flow alive; both sides notice a dead peer.",
 	},
 	Needs: []fact.Any{
-		fact.ServerAliveInterval, fact.ServerAliveCountMax, fact.ClientAliveInterval, fact.ClientAliveCountMax, fact.ServerVia,
+		fact.ServerAliveInterval, fact.ServerAliveCountMax, fact.ClientAliveInterval, fact.ClientAliveCountMax, fact.ServerVia, fact.HandshakeBanner, fact.SSHDVersion,
 		fact.ClientTCPKeepAlive, fact.ClientTCPKeepaliveTime, fact.ServerTCPKeepAlive, fact.ServerTCPKeepaliveTime,
 	},
 	Judge: judgeKeepalive,
@@ -46,23 +46,27 @@ type speaker struct {
 	interval        time.Duration
 	count           int
 	seen, seenCount bool
+	every           time.Duration // how often it really asks
+	slow            string        // why that is not as set; empty when it is
 }
 
 // notices is how long the side takes to give up a silent peer.
-func (s speaker) notices() time.Duration { return s.interval * time.Duration(s.count+1) }
+func (s speaker) notices() time.Duration { return givesUpAfter(s.every, s.count) }
 
 // good says that the side is known to speak often enough, with patience.
 func (s speaker) good() bool {
-	return s.interval > 0 && s.interval < shortestCommonIdleLimit && s.count > 0 && s.notices() >= leastPatience && s.notices() <= mostPatience
+	return s.every > 0 && s.every < shortestCommonIdleLimit && s.count > 0 && s.notices() >= leastPatience && s.notices() <= mostPatience
 }
 
 func speakers(v *fact.View) (client, server speaker) {
 	client = speaker{option: "ServerAlive", key: fact.ServerAliveInterval}
 	client.interval, client.seen = fact.ServerAliveInterval.In(v)
+	client.every = client.interval
 	client.count, client.seenCount = fact.ServerAliveCountMax.In(v)
 	server = speaker{option: "ClientAlive", key: fact.ClientAliveInterval}
 	server.interval, server.seen = fact.ClientAliveInterval.In(v)
 	server.count, server.seenCount = fact.ClientAliveCountMax.In(v)
+	server.every, server.slow = sshdAsksEvery(v, server.interval)
 	return client, server
 }
 
@@ -115,7 +119,7 @@ func judgeKeepalive(v *fact.View) Verdict {
 func judgeBothEnds(client, server speaker) Verdict {
 	var e []Evidence
 	for _, s := range []speaker{client, server} {
-		if s.seen && (s.interval == 0 || s.interval >= shortestCommonIdleLimit) {
+		if s.seen && (s.every == 0 || s.every >= shortestCommonIdleLimit) {
 			e = append(e, Evidence{Fact: s.key.Name(), Says: s.option + "Interval: this side " + spoken(s)})
 		}
 	}
@@ -146,14 +150,14 @@ func badPatience(s speaker) (Verdict, bool) {
 		return Verdict{}, false // since OpenSSH 8.2 sshd then never gives up; before, it is a policy of the server
 	case s.notices() < leastPatience:
 		v.Impact = Risk
-		v.Reason = fmt.Sprintf("%s gives up after %s without an answer", s.option, span(s.notices()))
+		v.Reason = fmt.Sprintf("%s gives up after %s without an answer%s", s.option, span(s.notices()), s.slow)
 		v.Summary = fmt.Sprintf("The keepalives are so impatient that an outage of %s ends the session.", span(s.notices()))
 		v.Why = "A change of Wi-Fi cell, a moving virtual machine or a route change takes longer than that, and TCP alone would have survived it."
 	case s.notices() > mostPatience:
 		v.Impact = Risk
-		v.Reason = fmt.Sprintf("%s notices a dead peer only after %s", s.option, span(s.notices()))
+		v.Reason = fmt.Sprintf("%s notices a dead peer only after %s%s", s.option, span(s.notices()), s.slow)
 		v.Summary = fmt.Sprintf("A dead connection is noticed only after %s; until then the terminal is frozen or the session is a ghost.", span(s.notices()))
-		v.Why = "OpenSSH gives up after Interval × (CountMax + 1) of silence; here that is more than an hour."
+		v.Why = "OpenSSH gives up after Interval × (CountMax + 1) of silence; here that is more than an hour" + s.slow + "."
 	default:
 		return Verdict{}, false
 	}
@@ -191,10 +195,10 @@ func kernelsSpeak(v *fact.View) kernelSpeech {
 
 // soonest says which side speaks first, and how often.
 func soonest(client, server speaker) (time.Duration, string) {
-	if server.interval == 0 || client.interval > 0 && client.interval <= server.interval {
-		return client.interval, "ssh speaks"
+	if server.every == 0 || client.every > 0 && client.every <= server.every {
+		return client.every, "ssh speaks"
 	}
-	return server.interval, "sshd speaks"
+	return server.every, "sshd speaks"
 }
 
 // patience adds when each side that asks would give up.
@@ -202,7 +206,7 @@ func patience(sides ...speaker) string {
 	text := ""
 	for _, s := range sides {
 		if s.seen && s.seenCount && s.interval > 0 && s.count > 0 {
-			text += fmt.Sprintf("; %s notices a dead peer after %s", map[string]string{"ServerAlive": "ssh", "ClientAlive": "sshd"}[s.option], span(s.notices()))
+			text += fmt.Sprintf("; %s notices a dead peer after %s%s", map[string]string{"ServerAlive": "ssh", "ClientAlive": "sshd"}[s.option], span(s.notices()), s.slow)
 		}
 	}
 	return text
@@ -212,7 +216,7 @@ func spoken(s speaker) string {
 	if s.interval == 0 {
 		return "never speaks (" + s.option + "Interval 0)"
 	}
-	return fmt.Sprintf("speaks only every %s (%sInterval %d)", span(s.interval), s.option, int(s.interval.Seconds()))
+	return fmt.Sprintf("speaks only every %s (%sInterval %d)%s", span(s.every), s.option, int(s.interval.Seconds()), s.slow)
 }
 
 // shorter returns the smaller of two times, where 0 is never.

@@ -334,8 +334,9 @@ func gaveUp(v *fact.View) (policy, bool) {
 		mend: remedy.Remedy{ID: "survive-absence", Side: remedy.Server, Risk: remedy.Harmless, Cures: fact.LogClientTimeouts.Name(), Summary: "run what must survive the client's absence in a terminal that stays on the server",
 			Steps: []remedy.Step{run("ssh -t HOST tmux new -A -s main")}},
 	}
-	if patience := interval * time.Duration(count+1); patience > 0 && count > 0 {
-		p.what += fmt.Sprintf(" for %s (ClientAliveInterval %d, ClientAliveCountMax %d)", span(patience), int(interval.Seconds()), count)
+	every, slow := sshdAsksEvery(v, interval)
+	if patience := givesUpAfter(every, count); patience > 0 && count > 0 {
+		p.what += fmt.Sprintf(" for %s (ClientAliveInterval %d, ClientAliveCountMax %d)%s", span(patience), int(interval.Seconds()), count, slow)
 		if patience < time.Minute {
 			p.impact = WillBreak
 			p.mend = mendPolicy("client-alive", remedy.ReloadsSSHD, fact.LogClientTimeouts, "let sshd wait longer for a client that is away for a moment",

@@ -23,7 +23,7 @@ var _ = register(Cause{
 	Needs: []fact.Any{
 		fact.ClientTCPKeepAlive, fact.ServerTCPKeepAlive, fact.ServerAliveInterval, fact.ClientAliveInterval, fact.ServerAliveCountMax, fact.ClientAliveCountMax,
 		fact.ClientTCPKeepaliveTime, fact.ClientTCPKeepaliveIntv, fact.ClientTCPKeepaliveNum,
-		fact.ServerTCPKeepaliveTime, fact.ServerTCPKeepaliveIntv, fact.ServerTCPKeepaliveNum,
+		fact.ServerTCPKeepaliveTime, fact.ServerTCPKeepaliveIntv, fact.ServerTCPKeepaliveNum, fact.HandshakeBanner, fact.SSHDVersion,
 	},
 	Judge: judgeTCPKeepalive,
 	Fix:   fixTCPKeepalive,
@@ -59,10 +59,14 @@ func (e *end) look(v *fact.View) {
 	interval, seenInterval := e.interval.In(v)
 	probes, seenProbes := e.probes.In(v)
 	kernel := after + interval*time.Duration(probes)
+	slow := ""
+	if e.program == "sshd" {
+		alive, slow = sshdAsksEvery(v, alive)
+	}
 	switch {
 	case seenAlive && seenCount && alive > 0 && count > 0:
 		e.fine = true
-		e.says = fmt.Sprintf("the %s notices a dead peer after %s by SSH keepalives", e.name, span(alive*time.Duration(count+1)))
+		e.says = fmt.Sprintf("the %s notices a dead peer after %s by SSH keepalives%s", e.name, span(givesUpAfter(alive, count)), slow)
 	case !seenAlive || !seenAsks:
 	case !asks:
 		e.never = true
