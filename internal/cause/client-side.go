@@ -105,6 +105,8 @@ func (c clientSide) fault() (clientFault, Status) {
 		return muteMaster, Confirmed
 	case strings.Contains(c.loginError+c.detail, "did not pass back a connection"):
 		return wrongFdpass, Confirmed
+	case c.loginReason == "local-error" && c.reason == "local-error" && !proxied: // of the kernel's, see unreachable
+		return noClientFault, RuledOut
 	case c.loginReason == "local-error" && !strings.Contains(c.loginError, "OpenSSL version mismatch"): // see version
 		return sshCannotRun, Likely
 	case c.socketError != "" && (!proxied || c.greeted()):
@@ -147,6 +149,8 @@ func judgeClientSide(v *fact.View) Verdict {
 		}
 	case c.loginReason == "ssh-missing":
 		return Verdict{Status: Possible, Impact: Breaks, Reason: "there is no ssh program on this machine; the program you use has a configuration of its own"}
+	case c.loginReason == "local-error" && c.reason == "local-error":
+		return Verdict{Status: RuledOut, Reason: "ssh runs, and this machine's kernel lets no connection out, not ours either: see unreachable"}
 	case c.loginReason == "local-error":
 		return Verdict{Status: Possible, Impact: Breaks, Reason: "ssh itself does not run here, see version: " + firstLine(c.loginError)}
 	case !c.seen:

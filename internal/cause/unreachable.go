@@ -16,14 +16,14 @@ var _ = register(Cause{
 	Doc: Doc{
 		Observed: "How far a connection got and what ended it, in the operating system's words; every address of the host and what came of it; where a proxy carries the connection, what it printed.",
 		Judged: "Confirmed when the name has no address, or no address let a connection through: the reason says who said so, the resolver, this machine, a router or the host. " +
-			"Confirmed as a risk when an address that ssh tries first gives no answer while a later one works. Likely when the connection is made and nobody greets. Ruled out when the server greets and no address is broken.",
+			"Confirmed as a risk when an address that ssh tries first gives no answer while a later one works. Likely when the connection is made and nobody greets. Ruled out when the server greets and no address is broken, and when the server's own state says that no sshd listens.",
 		Explained: "Refused means that something at the address answered and said no: nothing listens on that port, or a firewall rejects. No answer means that packets vanish: a firewall that drops, a host that is off, a wrong address. " +
 			"A connection that is made and stays silent means that the kernel answered and no program did. ssh tries one address after the other and prints the error of the last one only, which hides a broken first one.",
 		Fixed: "Depends on who said so: the name or ~/.ssh/config, this machine's network, the firewalls between, or sshd on the server, by its console. For a broken family of addresses AddressFamily inet or inet6 avoids the wait.",
 	},
 	Needs: []fact.Any{
 		fact.HandshakeVia, fact.HandshakeStage, fact.HandshakeReason, fact.HandshakeDetail, fact.HandshakeAddresses, fact.HandshakeFrozen, fact.FirstBytes,
-		fact.ProxyStderr, fact.ProxyExit, fact.ConnectTimeout, fact.LoginStage, fact.LoginReason,
+		fact.ProxyStderr, fact.ProxyExit, fact.ConnectTimeout, fact.LoginStage, fact.LoginReason, fact.SSHDRunning,
 	},
 	Judge: func(v *fact.View) Verdict { verdict, _ := reach(v); return verdict },
 	Fix:   func(v *fact.View) []remedy.Remedy { _, plans := reach(v); return plans },
@@ -55,6 +55,9 @@ func reach(v *fact.View) (Verdict, []remedy.Remedy) {
 	word := reason
 	if word == "reset" {
 		word = "refused" // some systems say so of a refusal
+	}
+	if running, read := fact.SSHDRunning.In(v); read && !running && word == "refused" {
+		return Verdict{Status: RuledOut, Reason: "the server's own kernel refuses, because no sshd listens there: see sshd-broken"}, nil
 	}
 	u, known := unreached[word]
 	if !known {
