@@ -47,7 +47,7 @@ func Run(ctx context.Context, o Options) Result {
 	facts := &fact.Set{Now: time.Now}
 	env := &probe.Env{
 		Target: o.Target, Local: o.Local, Budget: probe.NewBudget(o.MaxConnections),
-		Timeout: o.Timeout, Terminal: o.Terminal, Version: o.Version, Self: o.Self, Progress: o.Progress, Asking: o.Asking,
+		Timeout: o.Timeout, Terminal: o.Terminal, Version: o.Version, Self: o.Self, Progress: o.Progress, Asking: o.Asking, NotSSH: probe.NewNotice(),
 	}
 	if env.Progress == nil {
 		env.Progress = func(string) {}

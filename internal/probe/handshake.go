@@ -56,6 +56,9 @@ func runHandshake(ctx context.Context, env *Env, facts *fact.Set) {
 		a.failures = 1
 	}
 	a.put(facts)
+	if a.reason == sshwire.ReasonNotSSH {
+		env.NotSSH.Give()
+	}
 }
 
 // How a server is reached.

@@ -36,6 +36,7 @@ type limits struct {
 	answer  time.Duration // from the session to our script's first line
 	collect time.Duration // from there to its last line
 	linger  time.Duration // from there to the end of ssh
+	foreign time.Duration // for an SSH banner, once the handshake has met something else than SSH
 	noise   int           // bytes before our script's first line
 	output  int           // bytes after it
 }
@@ -47,6 +48,7 @@ var defaultLimits = limits{
 	answer:  8 * time.Second,
 	collect: 8 * time.Second,
 	linger:  300 * time.Millisecond,
+	foreign: time.Second,
 	noise:   64 << 10,
 	output:  1 << 20,
 }
@@ -101,6 +103,7 @@ func logInOnce(ctx context.Context, env *Env, lim limits, fed bool) loginRun {
 	defer cut(nil)
 	t.watch = newWatch(lim, t.nonce, env.Terminal, cut)
 	defer t.stop()
+	defer env.NotSSH.Then(t.expectNoBanner)()
 	if env.Terminal && env.Asking != nil {
 		t.asking = env.Asking
 		defer env.Asking(false)
@@ -219,6 +222,8 @@ func (w *watch) reason(exit int, cause error) string {
 	switch {
 	case !w.begun.IsZero():
 		return ""
+	case errors.Is(cause, errNotSSH) && t.Reason() == "":
+		return "not-ssh"
 	case errors.Is(cause, errEndless):
 		return "endless-output"
 	case errors.Is(cause, errNoAnswer):
@@ -255,6 +260,8 @@ func (w *watch) said(reason string, exit int) string {
 		return strings.TrimSuffix(w.words+"; "+w.trace.Error(), "; ")
 	case w.trace.Error() != "":
 		return w.trace.Error()
+	case reason == "not-ssh":
+		return errNotSSH.Error()
 	case w.last != "" && w.trace.Stage() != sshlog.Session:
 		return w.last
 	case reason == "local-error":

@@ -69,6 +69,11 @@ func ending(said string, exit int, cause error) string {
 // why says in a few words why the server's side could not be read. How the
 // login failed is told by facts of its own.
 func (w *watch) why() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.alien {
+		return "the login did not succeed: something else than SSH answers"
+	}
 	if w.trace.Stage() == sshlog.Session {
 		return "the login runs no shell for us, see session.kind"
 	}

@@ -13,6 +13,7 @@ import (
 
 // Why a login is cut by us.
 var (
+	errNotSSH   = errors.New("ssh was ended while it waited for a banner: our handshake had met something else than SSH")
 	errNoLogin  = errors.New("no session within the time given")
 	errNoAnswer = errors.New("the session did not run our command within the time given")
 	errEndless  = errors.New("the session printed too much before our command ran")
@@ -37,6 +38,7 @@ type watch struct {
 	at     map[string]time.Time // when each stage was completed
 	begun  time.Time            // when our script's first line came
 	ended  bool                 // its last line came
+	alien  bool                 // the handshake met something else than SSH
 	out    []byte               // standard output, from the first line on once that came
 	noise  []byte               // standard output before that
 	errs   []byte               // the session's own words on standard error
@@ -166,12 +168,27 @@ func (w *watch) addLine(line string) {
 	}
 	if now := w.trace.Stage(); now != before {
 		w.at[now] = time.Now()
+		if w.alien && now == sshlog.Banner {
+			w.alien = false // a balancer has led ssh elsewhere
+			w.within(w.lim.login, errNoLogin)
+		}
 		if now == sshlog.Auth {
 			w.mayAsk(false)
 		}
 		if now == sshlog.Session && w.begun.IsZero() {
 			w.within(w.lim.answer, errNoAnswer)
 		}
+	}
+}
+
+// expectNoBanner gives ssh little more time to see a banner, unless the user
+// is just being asked for something.
+func (w *watch) expectNoBanner() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.trace.MayAsk && !sshlog.Reached(w.trace.Stage(), sshlog.Banner) {
+		w.alien = true
+		w.within(w.lim.foreign, errNotSSH)
 	}
 }
 

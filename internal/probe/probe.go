@@ -35,6 +35,37 @@ type Env struct {
 	Self     string        // path of our own program, which ssh runs to get a connection of ours; "" when unknown
 	Progress func(string)  // told what is being done, in a few words; never nil
 	Asking   func(bool)    // told when ssh may begin to ask the user, and when that is over; may be nil
+	NotSSH   *Notice       // given by the handshake when something else than SSH answers; may be nil
+}
+
+// A Notice is what one probe has to say to another that runs beside it. A nil
+// one is never given.
+type Notice struct {
+	given context.Context
+	give  context.CancelFunc
+}
+
+// NewNotice returns a notice that is not given yet.
+func NewNotice() *Notice {
+	n := &Notice{}
+	n.given, n.give = context.WithCancel(context.Background())
+	return n
+}
+
+// Give gives the notice. Only the first time counts.
+func (n *Notice) Give() {
+	if n != nil {
+		n.give()
+	}
+}
+
+// Then calls f, in a goroutine of its own, once the notice is given, unless
+// stop is called before.
+func (n *Notice) Then(f func()) (stop func() bool) {
+	if n == nil {
+		return func() bool { return true }
+	}
+	return context.AfterFunc(n.given, f)
 }
 
 // A Budget bounds the unauthenticated connections to the target: servers ban,

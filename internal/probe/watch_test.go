@@ -73,3 +73,39 @@ func TestWatchCuts(t *testing.T) {
 		w.finish()
 	}
 }
+
+// TestWatchExpectsNoBanner: once the handshake has met something else than SSH,
+// ssh is given little more time, but for one that a balancer leads elsewhere.
+func TestWatchExpectsNoBanner(t *testing.T) {
+	const connected, banner = "debug1: Connection established.\n", "debug1: Remote protocol version 2.0, remote software version OpenSSH_9.2\n"
+	for name, c := range map[string]struct {
+		before, after string
+		cut           bool
+	}{
+		"connected":            {connected, "", true},
+		"not even connected":   {"", "", true},
+		"greeted before":       {connected + banner, "", false},
+		"greeted at that time": {connected, banner, false},
+	} {
+		ctx, cut := context.WithCancelCause(context.Background())
+		lim := patient
+		if lim.foreign = time.Millisecond; !c.cut {
+			lim.foreign = time.Hour
+		}
+		w := newWatch(lim, "NONCE", false, cut)
+		(*watchErr)(w).Write([]byte(c.before))
+		w.expectNoBanner()
+		(*watchErr)(w).Write([]byte(c.after))
+		if c.cut {
+			<-ctx.Done()
+			if err := context.Cause(ctx); !errors.Is(err, errNotSSH) || w.reason(255, err) != "not-ssh" {
+				t.Errorf("%s: cut because %v", name, err)
+			}
+		}
+		if why := w.why(); strings.Contains(why, "something else than SSH") != c.cut {
+			t.Errorf("%s: %s", name, why)
+		}
+		w.finish()
+		cut(nil)
+	}
+}
