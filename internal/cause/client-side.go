@@ -14,16 +14,16 @@ var _ = register(Cause{
 	ID:    "client-side",
 	Title: "the client's own configuration or helper is in the way",
 	Doc: Doc{
-		Observed: "Whether ssh accepts its configuration, whether the socket of a shared connection (ControlPath) answers or could be made, what the ProxyCommand printed and how it ended, and ConnectTimeout beside the time that the server takes to greet.",
-		Judged: "Confirmed when ssh refuses its configuration, when somebody listens on the socket of a shared connection and does not answer or ssh cannot make the socket that it is told to make, when the ProxyCommand cannot be started, glues text to the server's identification " +
+		Observed: "Whether ssh accepts its configuration, whether the local ends of its forwardings are free, whether the socket of a shared connection (ControlPath) answers or could be made, what the ProxyCommand printed and how it ended, and ConnectTimeout beside the time that the server takes to greet.",
+		Judged: "Confirmed when ssh refuses its configuration, when somebody listens on the socket of a shared connection and does not answer or ssh cannot make the socket that it is told to make, when ExitOnForwardFailure meets a local end that is not free, when the ProxyCommand cannot be started, glues text to the server's identification " +
 			"or does not pass the connection that ProxyUseFdpass wants, or when the server's greeting takes longer than ConnectTimeout. Likely when the ProxyCommand fails in words that blame nobody else, and when ssh had not read its configuration after five seconds, as with a Match exec that hangs. " +
 			"Possible when it says that the network or the host behind it failed. A socket that nobody listens on does no harm: ssh passes over it and connects by itself.",
 		Explained: "ssh starts from files, sockets and commands on this machine. Through a ProxyCommand it never sees the network: whatever the command prints on standard output is taken for the server's words, " +
 			"and a command that ends is reported as a connection closed by UNKNOWN port 65535. A shared connection whose ssh is frozen takes every new session with it, and no timeout ends that.",
-		Fixed: "Mend the line that ssh names; remove the socket of the frozen connection; let the ProxyCommand print on standard error only; allow more time.",
+		Fixed: "Mend the line that ssh names; remove the socket of the frozen connection; free the port to forward from; let the ProxyCommand print on standard error only; allow more time.",
 	},
 	Needs: []fact.Any{
-		fact.ClientConfigError, fact.ClientConfigTime, fact.ControlMaster, fact.ControlPath, fact.ControlPathError, fact.ProxyCommand, fact.ProxyStderr, fact.ProxyExit, fact.ConnectTimeout, fact.ConnectTime, fact.BannerTime,
+		fact.ClientConfigError, fact.ClientConfigTime, fact.ControlMaster, fact.ControlPath, fact.ControlPathError, fact.ExitOnForwardFailure, fact.ForwardsTaken, fact.RemoteForwards, fact.ProxyCommand, fact.ProxyStderr, fact.ProxyExit, fact.ConnectTimeout, fact.ConnectTime, fact.BannerTime,
 		fact.HandshakeStage, fact.HandshakeReason, fact.HandshakeDetail, fact.HandshakeVia, fact.HandshakeBanner, fact.PreBanner, fact.LooksLike, fact.FirstBytes, fact.Refusal, fact.HandshakeReceived, fact.LoginReason, fact.LoginError,
 	},
 	Judge: judgeClientSide,
@@ -41,6 +41,7 @@ const (
 	sshCannotRun    clientFault = "ssh-program"
 	muteMaster      clientFault = "shared-connection"
 	noSocket        clientFault = "shared-socket"
+	noForward       clientFault = "forwarding"
 	wrongFdpass     clientFault = "fdpass"
 	proxyCannotRun  clientFault = "proxy-start"
 	proxyPrints     clientFault = "proxy-noise"
@@ -54,6 +55,8 @@ type clientSide struct {
 	greeting
 	configError, master, path string
 	socketError               string
+	taken, remote             []string // ends of forwardings: of local ones that cannot be made, of all remote ones
+	mustForward               bool
 	byLogin                   bool // the login met the configuration's error
 	configTime                time.Duration
 	command, stderr, detail   string
@@ -69,6 +72,9 @@ func clientSideOf(v *fact.View) clientSide {
 	c.master, _ = fact.ControlMaster.In(v)
 	c.path, _ = fact.ControlPath.In(v)
 	c.socketError, _ = fact.ControlPathError.In(v)
+	c.taken, _ = fact.ForwardsTaken.In(v)
+	c.remote, _ = fact.RemoteForwards.In(v)
+	c.mustForward, _ = fact.ExitOnForwardFailure.In(v)
 	c.command, _ = fact.ProxyCommand.In(v)
 	c.stderr, _ = fact.ProxyStderr.In(v)
 	c.detail, _ = fact.HandshakeDetail.In(v)
@@ -111,6 +117,8 @@ func (c clientSide) fault() (clientFault, Status) {
 		return sshCannotRun, Likely
 	case c.socketError != "" && (!proxied || c.greeted()):
 		return noSocket, Confirmed
+	case c.mustForward && len(c.taken) > 0 && (!proxied || c.greeted()):
+		return noForward, Confirmed
 	case !proxied || c.greeted():
 		return noClientFault, RuledOut
 	case c.exited && (c.exit == 126 || c.exit == 127):
@@ -185,6 +193,12 @@ func (c clientSide) fine() string {
 	case "alive":
 		text += "; a shared connection is open (should ssh hang while this check does not: ssh -O exit HOST)"
 	}
+	if len(c.taken) > 0 {
+		text += "; ssh can say that it cannot forward from " + firstLine(strings.Join(c.taken, ", ")) + ", and goes on without"
+	}
+	if c.mustForward && len(c.remote) > 0 {
+		text += "; whether the server lets ssh forward from its end (" + firstLine(strings.Join(c.remote, ", ")) + ") was not tried, and ssh ends if it does not"
+	}
 	return text
 }
 
@@ -238,6 +252,14 @@ func (c clientSide) verdict(fault clientFault, status Status) Verdict {
 		v.Summary = "Every ssh to this host logs in and then ends, because it cannot make the socket of its shared connection: " + c.socketError + "."
 		v.Why = "With ControlMaster ssh makes a socket at ControlPath after the login, and ends when it cannot. Programs that share no connection, as this check, are not touched by that."
 		v.Evidence = []Evidence{says(fact.ControlPathError, "%s", c.socketError), says(fact.ControlPath, "%s", c.path)}
+	case noForward:
+		if c.loginReason != "" || !c.greeted() {
+			v.Impact = WillBreak // it does not get that far
+		}
+		v.Reason = "a port to forward from is not to be had, and ExitOnForwardFailure is on"
+		v.Summary = "Every ssh to this host logs in and then ends, because it cannot forward from " + firstLine(strings.Join(c.taken, ", ")) + "."
+		v.Why = "With ExitOnForwardFailure ssh ends when one of its forwardings cannot be made; without, it only says so. Often it is another ssh to the same host that has the port already. Programs that forward nothing, as this check, are not touched by that."
+		v.Evidence = []Evidence{says(fact.ForwardsTaken, "%s", firstLine(strings.Join(c.taken, ", "))), says(fact.ExitOnForwardFailure, "ExitOnForwardFailure yes")}
 	case sshCannotRun:
 		v.Reason = "ssh ended before it reached the network; what it printed says why"
 		v.Summary = "ssh could not do its work on this machine: " + firstLine(c.loginError)
@@ -321,6 +343,10 @@ func fixClientSide(v *fact.View) []remedy.Remedy {
 			typed("see whose it is, and end that process", "ss -xlp | grep -F "+quoted(c.path), "kill PID"), run("rm -f -- "+quoted(c.path)))
 	case noSocket:
 		return plan(fact.ControlPathError, "give the socket a place", option("ControlPath", "~/.ssh/cm-%C"))
+	case noForward:
+		return plan(fact.ForwardsTaken, "free the port, or let ssh go on without it", typed("who has it", "ss -xltnp"),
+			typed("another ssh of yours with the same forwardings may be left alone, and this one go without them", "ssh -o ClearAllForwardings=yes HOST"),
+			option("ExitOnForwardFailure", "no"))
 	case sshCannotRun:
 		return plan(fact.LoginReason, "mend what ssh names", typed("to see it by itself", "ssh -v HOST"))
 	case wrongFdpass:

@@ -26,7 +26,7 @@ const configTime = 5 * time.Second
 var Config = Probe{
 	Name: "config",
 	Yields: append([]fact.Any{
-		fact.ClientOS, fact.ClientSSHVersion, fact.ClientConfigError, fact.ClientConfigTime, fact.ControlMaster, fact.ControlPathError,
+		fact.ClientOS, fact.ClientSSHVersion, fact.ClientConfigError, fact.ClientConfigTime, fact.ControlMaster, fact.ControlPathError, fact.ForwardsTaken, fact.RemoteForwards,
 		fact.ClientTCPKeepaliveTime, fact.ClientTCPKeepaliveIntv, fact.ClientTCPKeepaliveNum,
 	}, clientOptionFacts()...),
 	Run: runConfig,
@@ -60,6 +60,7 @@ func runConfig(ctx context.Context, env *Env, facts *fact.Set) {
 	}
 	controlMaster(ctx, env, facts)
 	controlSocket(ctx, env, facts)
+	forwards(ctx, env, facts)
 }
 
 // askSSH runs ssh -G.

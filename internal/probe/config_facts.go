@@ -27,6 +27,7 @@ var clientOptions = []clientOption{
 	{"proxycommand", fact.ProxyCommand, orNone(text(fact.ProxyCommand))},
 	{"proxyjump", fact.ProxyJump, orNone(list(fact.ProxyJump))},
 	{"controlpath", fact.ControlPath, orNone(text(fact.ControlPath))},
+	{"exitonforwardfailure", fact.ExitOnForwardFailure, yesNo(fact.ExitOnForwardFailure)},
 	{"kexalgorithms", fact.ClientKex, list(fact.ClientKex)},
 	{"hostkeyalgorithms", fact.ClientHostKey, list(fact.ClientHostKey)},
 	{"ciphers", fact.ClientCiphers, list(fact.ClientCiphers)},

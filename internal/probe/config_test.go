@@ -2,10 +2,12 @@ package probe
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -234,4 +236,39 @@ func (f fakeHost) Run(ctx context.Context, c host.Command) (host.Result, error) 
 
 func (fakeHost) ReadFile(_ context.Context, name string, _ int) ([]byte, error) {
 	return nil, &os.PathError{Op: "open", Path: name, Err: os.ErrNotExist}
+}
+
+// TestForwards: what ssh could not listen on is told, and what it could is not.
+func TestForwards(t *testing.T) {
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	port := l.Addr().(*net.TCPAddr).Port
+	socket := filepath.Join(t.TempDir(), "taken")
+	if err := os.WriteFile(socket, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	taken := func(at string) []string { return []string{at} }
+	for config, want := range map[string][]string{
+		fmt.Sprintf("LocalForward 127.0.0.1:%d x:1", port):                             taken(fmt.Sprintf("[127.0.0.1]:%d: address already in use", port)),
+		fmt.Sprintf("AddressFamily inet\nDynamicForward %d", port):                     taken(fmt.Sprintf("%d: address already in use", port)),
+		fmt.Sprintf("AddressFamily inet\nGatewayPorts yes\nLocalForward %d x:1", port): taken(fmt.Sprintf("%d: address already in use", port)),
+		fmt.Sprintf("LocalForward %d x:1", port):                                       {}, // free on ::1
+		"LocalForward 192.0.2.77:7 x:1":                                                taken("[192.0.2.77]:7: cannot assign requested address"),
+		"LocalForward " + socket + " x:1":                                              taken(socket + ": there is a file of that name already, and StreamLocalBindUnlink is no"),
+		"StreamLocalBindUnlink yes\nLocalForward " + socket + " x:1":                   {},
+		fmt.Sprintf("ClearAllForwardings yes\nLocalForward 127.0.0.1:%d x:1", port):    nil,
+		"RemoteForward 9 x:1":                                                          nil,
+	} {
+		_, facts := configured(t, config, "web1")
+		got, ok := fact.ForwardsTaken.Get(facts)
+		if ok != (want != nil) || !slices.Equal(got, want) {
+			t.Errorf("%s: %q, %v; want %q", config, got, ok, want)
+		}
+		if remote, _ := fact.RemoteForwards.Get(facts); strings.HasPrefix(config, "Remote") != slices.Equal(remote, []string{"9"}) {
+			t.Errorf("%s: remote %q", config, remote)
+		}
+	}
 }
