@@ -25,7 +25,7 @@ var _ = register(Cause{
 		fact.HandshakeStage, fact.HandshakeReason, fact.Refusal, fact.HandshakeTries, fact.HandshakeFailures, fact.HandshakeBanner, fact.SSHDVersion,
 		fact.BannedBy, fact.HostsDeny, fact.LogRefusedOurs, fact.LogPenaltiesOurs, fact.LogPenaltySample, fact.LogClientLines,
 		fact.FirewallLimits, fact.RefuseConnection, fact.PerSourcePenalties, fact.ServerClientAddress, fact.LoginStage, fact.LoginReason, fact.LoginError,
-		fact.MaxStartups, fact.Unauthenticated, fact.PerSourceMaxStartups, fact.SSHDActivation, fact.LogStartupDrops, fact.LogStartupsOurs, fact.LogStartupSample,
+		fact.MaxStartups, fact.Unauthenticated, fact.PerSourceMaxStartups, fact.SSHDActivation, fact.LogStartupDrops, fact.LogStartupsOurs, fact.LogStartupSample, fact.ResetSender,
 	},
 	Judge: func(v *fact.View) Verdict { return refuserOf(v).verdict },
 	Fix:   fixSourceRefused,
@@ -255,9 +255,11 @@ func walled(v *fact.View, a admission) (refuser, bool) {
 
 // fromOutside judges what a ban looks like where nothing on the server was
 // read.
-func fromOutside(_ *fact.View, a admission) (refuser, bool) {
+func fromOutside(v *fact.View, a admission) (refuser, bool) {
 	verdict := Verdict{Status: Possible, Impact: Breaks, Evidence: a.says()}
 	switch {
+	case injected(v):
+		return refuser{"", notTheServer()}, true
 	case a.shut() && a.late:
 		verdict.Reason = "connections were silent for a long time and then ended before the banner, as TCP wrappers do that refuse an address after they looked its name up in vain, and load balancers that waited for a dead server; the server's log would settle it"
 	case a.shut():

@@ -24,7 +24,7 @@ var _ = register(Cause{
 	},
 	Needs: []fact.Any{
 		fact.HandshakeStage, fact.HandshakeReason, fact.Refusal, fact.HandshakeTries, fact.HandshakeFailures, fact.HandshakeBanner, fact.FirstBytes, fact.LooksLike, fact.PreBanner,
-		fact.ServerVia, fact.SSHDVersion, fact.SSHDConfigError, fact.SSHDRunning, fact.SSHDActivation, fact.SSHDStale, fact.SSHDNoPrivsepDir, fact.SSHDHostKeys, fact.SSHDUnitState, fact.LogBroken, fact.LogCrashes,
+		fact.ServerVia, fact.SSHDVersion, fact.SSHDConfigError, fact.SSHDRunning, fact.SSHDActivation, fact.SSHDStale, fact.SSHDNoPrivsepDir, fact.SSHDHostKeys, fact.SSHDUnitState, fact.LogBroken, fact.LogCrashes, fact.ResetSender,
 	},
 	Judge: judgeSSHDBroken,
 	Fix:   fixSSHDBroken,
@@ -189,6 +189,8 @@ func judgeSSHDBroken(v *fact.View) Verdict {
 	switch {
 	case status >= Likely:
 		return d.finding(fault, Verdict{Status: status, Impact: impact})
+	case injected(v) && (fault == shutOutside || fault == notListening && !d.seenRunning):
+		return notTheServer()
 	case status == Possible:
 		return Verdict{Status: Possible, Impact: impact, Reason: d.possible(fault)}
 	case d.refusal != "":

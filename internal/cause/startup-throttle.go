@@ -26,7 +26,7 @@ var _ = register(Cause{
 		fact.HandshakeStage, fact.HandshakeReason, fact.Refusal, fact.HandshakeTries, fact.HandshakeFailures, fact.HandshakeBanner, fact.SSHDVersion,
 		fact.MaxStartups, fact.Unauthenticated, fact.PerSourceMaxStartups, fact.LoginGraceTime,
 		fact.LogStartupDrops, fact.LogStartupsOurs, fact.LogStartupSample, fact.LogPenaltiesOurs,
-		fact.LoginStage, fact.LoginReason, fact.LoginError, fact.SSHDActivation, fact.SSHDUnitState, fact.SocketConnections, fact.SocketConnectionsMax,
+		fact.LoginStage, fact.LoginReason, fact.LoginError, fact.SSHDActivation, fact.SSHDUnitState, fact.SocketConnections, fact.SocketConnectionsMax, fact.ResetSender,
 	},
 	Judge: judgeStartupThrottle,
 	Fix:   fixStartupThrottle,
@@ -88,6 +88,8 @@ func weighStartups(v *fact.View, a admission, s slots) Verdict {
 	switch {
 	case a.refusal == notAllowedNow:
 		verdict.Reason = fmt.Sprintf("%q is what sshd says for MaxStartups and for a penalty; as %s met it, a penalty is likelier (see source-refused). The server's log would settle it", notAllowedNow, a.tally())
+	case silent && injected(v):
+		return notTheServer()
 	case silent && strings.Contains(banner, "dropbear"):
 		verdict.Status, verdict.Impact, verdict.Why = Likely, Breaks, whyStartups
 		verdict.Reason = "Dropbear closes without a word while an address has 5 unauthenticated connections, or all have 30; one try alone would settle it"

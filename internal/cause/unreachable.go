@@ -23,7 +23,7 @@ var _ = register(Cause{
 	},
 	Needs: []fact.Any{
 		fact.HandshakeVia, fact.HandshakeStage, fact.HandshakeReason, fact.HandshakeDetail, fact.HandshakeAddresses, fact.HandshakeFrozen, fact.FirstBytes,
-		fact.ProxyStderr, fact.ProxyExit, fact.ConnectTimeout, fact.LoginStage, fact.LoginReason, fact.SSHDRunning,
+		fact.ProxyStderr, fact.ProxyExit, fact.ConnectTimeout, fact.LoginStage, fact.LoginReason, fact.SSHDRunning, fact.ResetSender,
 	},
 	Judge: func(v *fact.View) Verdict { verdict, _ := reach(v); return verdict },
 	Fix:   func(v *fact.View) []remedy.Remedy { _, plans := reach(v); return plans },
@@ -51,6 +51,9 @@ func reach(v *fact.View) (Verdict, []remedy.Remedy) {
 		return mute(v, through)
 	case stage == "connect":
 		return Verdict{Status: RuledOut, Reason: "a connection to the server's port was made"}, nil
+	}
+	if injected(v) {
+		return notTheServer(), nil
 	}
 	word := reason
 	if word == "reset" {

@@ -190,11 +190,11 @@ func (h *handshake) fail(err error) {
 		return
 	case ReasonTimedOut, ReasonCancelled:
 		h.wire.conn.SetDeadline(time.Now().Add(partingPatience))
-		h.wire.write(goodbye())
+		h.wire.write(Goodbye())
 	default:
 		if !errors.As(err, &gone) {
 			h.setLimit(leavePatience)
-			h.wire.write(goodbye())
+			h.wire.write(Goodbye())
 		}
 		h.wire.leave(h.limit)
 	}

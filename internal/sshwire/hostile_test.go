@@ -259,7 +259,7 @@ func TestGoodbyeAfterFailure(t *testing.T) {
 	handshakeWith(t, addr, Options{StageTimeout: 300 * time.Millisecond, Timeout: 20 * time.Second})
 	// handshakeWith has closed the connection: all of it is there.
 	all := <-got
-	end := all[max(0, len(all)-len(goodbye())):]
+	end := all[max(0, len(all)-len(Goodbye())):]
 	payload, err := ReadPacket(bytes.NewReader(end), 0)
 	if err != nil {
 		t.Fatalf("%v in % x", err, all)

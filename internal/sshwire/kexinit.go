@@ -48,6 +48,9 @@ func NewKexInit(o Offer) *KexInit {
 	return k
 }
 
+// Opening is the KEXINIT that the user's ssh would send, as bytes for the wire.
+func Opening(o Offer) []byte { return Packet(NewKexInit(o.filled().announced()).Payload(), 0) }
+
 // Payload is the message as it goes into a packet and into the exchange hash.
 func (k *KexInit) Payload() []byte {
 	p := append([]byte{msgKexInit}, k.Cookie[:]...)

@@ -99,12 +99,14 @@ func (h *handshake) exchangeKeys() error {
 // waits for the server to close.
 func (h *handshake) sayGoodbye() error {
 	h.setLimit(min(leavePatience, h.opt.StageTimeout))
-	h.wire.write(goodbye())
+	h.wire.write(Goodbye())
 	h.res.ClosedAfter = errors.Is(h.wire.leave(h.limit), io.EOF)
 	return nil
 }
 
-func goodbye() []byte {
+// Goodbye is the DISCONNECT by which we leave before any key is used, as bytes
+// for the wire.
+func Goodbye() []byte {
 	d := Disconnect{Code: DisconnectByApplication, Text: "sshtay has seen what it came for"}
 	return Packet(d.Payload(), 0)
 }

@@ -1,0 +1,152 @@
+package cause
+
+import (
+	"fmt"
+	"strings"
+
+	"sshtay/internal/fact"
+	"sshtay/internal/remedy"
+)
+
+var _ = register(Cause{
+	ID:    "reset-injected",
+	Title: "a box in the path resets connections in the server's name",
+	Doc: Doc{
+		Observed: "For a connection of ours that was reset: where packets may be watched (root, CAP_NET_RAW) the reset itself beside the server's packets, with its TTL, flags, timestamps, sequence number and what came after it; " +
+			"otherwise up to three connections that are brought to the same point while the server cannot be heard (IP_MINTTL, IPV6_MINHOPCOUNT above its TTL) or while our packets end before it (IP_TTL).",
+		Judged: "Confirmed when the reset came from nearer than the server is, in answer to packets that never reached it, with guessed sequence numbers, or while the server's side went on. " +
+			"Likely when one good forgery arrived with another TTL than the server's packets and nothing else shows it. Possible while nobody knows who sent it: what would settle it is said. Ruled out when the server's own machine sent it, or no connection was reset.",
+		Explained: "Whoever sees a connection can end it: a reset needs the right addresses, ports and sequence number, and both ends believe it. Firewalls that reject, intrusion prevention, filters of a network's owner and balancers do it. " +
+			"ssh prints the same for all of them and for sshd itself: Connection reset by peer, and Connection refused where the first packet is answered so.",
+		Fixed: "Only the owner of the box can: a rule that lets SSH to this server pass. Until then another way around it: another network, a VPN, a jump host, another port where the rule is about port 22.",
+	},
+	Needs: []fact.Any{
+		fact.ResetSender, fact.ResetSure, fact.ResetStage, fact.ResetHops, fact.ResetWithin, fact.ResetReasons, fact.ResetSettle, fact.ResetCapture,
+		fact.HandshakeStage, fact.LoginStage, fact.LoginError, fact.HandshakeDetail,
+	},
+	Judge: judgeResetInjected,
+	Fix:   fixResetInjected,
+	Masks: []string{"unreachable", "sshd-broken", "source-refused", "startup-throttle"},
+})
+
+// A resetting is what is known of a reset that ended a connection of ours.
+type resetting struct {
+	sender, stage, settle string
+	sure                  bool
+	hops                  int // 0 is not known
+	within                []int
+	reasons               []string
+}
+
+func resettingOf(v *fact.View) resetting {
+	var r resetting
+	r.sender, _ = fact.ResetSender.In(v)
+	r.sure, _ = fact.ResetSure.In(v)
+	r.stage, _ = fact.ResetStage.In(v)
+	r.hops, _ = fact.ResetHops.In(v)
+	r.within, _ = fact.ResetWithin.In(v)
+	r.reasons, _ = fact.ResetReasons.In(v)
+	r.settle, _ = fact.ResetSettle.In(v)
+	return r
+}
+
+func judgeResetInjected(v *fact.View) Verdict {
+	r := resettingOf(v)
+	fact.ResetCapture.In(v)
+	said, _ := fact.LoginError.In(v)
+	if said == "" {
+		said, _ = fact.HandshakeDetail.In(v)
+	}
+	stage, _ := fact.HandshakeStage.In(v)
+	login, _ := fact.LoginStage.In(v)
+	shown := "nothing was seen of the reset itself"
+	if len(r.reasons) > 0 {
+		shown = r.reasons[0]
+	}
+	switch r.sender {
+	case "middlebox":
+	case "server":
+		return Verdict{Status: RuledOut, Reason: "the reset came from the server's own machine: " + shown}
+	case "unknown":
+		verdict := Verdict{Status: Possible, Impact: Breaks, Reason: fmt.Sprintf("who sent the reset is not known: %s. To settle it, %s", shown, r.settle)}
+		for _, reason := range r.reasons {
+			verdict.Evidence = append(verdict.Evidence, says(fact.ResetReasons, "%s", reason))
+		}
+		return verdict
+	default:
+		if stage == "kex" && (login == "session" || login == "" || login == "kex" || login == "auth") {
+			return Verdict{Status: RuledOut, Reason: "no connection of ours was reset"}
+		}
+		return unknown(v, fact.ResetSender)
+	}
+	verdict := Verdict{
+		Status: Confirmed, Impact: Breaks, Reason: shown,
+		Summary: fmt.Sprintf("Something %s ends connections to this server %s, by a TCP reset in the server's name.", r.where(), r.when()),
+		Why:     "Both ends believe a reset with the right addresses and sequence number, whoever sent it. The server did not: it may not even have noticed. " + r.prints(said),
+	}
+	if !r.sure {
+		verdict.Status = Likely
+		verdict.Reason += "; a route that changed at that moment would look the same"
+	}
+	for _, reason := range r.reasons {
+		verdict.Evidence = append(verdict.Evidence, says(fact.ResetReasons, "%s", reason))
+	}
+	if r.hops > 0 {
+		verdict.Evidence = append(verdict.Evidence, says(fact.ResetHops, "its sender is %s away", count(r.hops, "hop")))
+	}
+	return verdict
+}
+
+// where is the sender's place in words.
+func (r resetting) where() string {
+	switch {
+	case r.hops > 0:
+		return count(r.hops, "hop") + " away, before the server,"
+	case len(r.within) == 2 && r.within[0] < r.within[1]:
+		return fmt.Sprintf("%d to %d hops away, before the server,", r.within[0], r.within[1])
+	case len(r.within) == 2:
+		return count(r.within[1], "hop") + " away, before the server,"
+	}
+	return "that is not the server"
+}
+
+// when is the moment of the reset in words.
+func (r resetting) when() string {
+	switch r.stage {
+	case "resolve":
+		return "at their first packet"
+	case "connect":
+		return "before the server's greeting"
+	case "banner":
+		return "during the key exchange"
+	case "kex":
+		return "during the authentication"
+	case "auth":
+		return "after the authentication"
+	}
+	return "in the middle of a session"
+}
+
+// prints is what a user sees of it.
+func (r resetting) prints(said string) string {
+	if said = firstLine(said); said != "" && strings.Contains(said, "onnection") {
+		return fmt.Sprintf("ssh knows no more than this: %s", said)
+	}
+	if r.stage == "resolve" {
+		return "ssh knows no more than this: Connection refused"
+	}
+	return "ssh knows no more than this: Connection reset by peer"
+}
+
+func fixResetInjected(v *fact.View) []remedy.Remedy {
+	r := resettingOf(v)
+	if r.sender != "middlebox" {
+		return []remedy.Remedy{byHand("watch-packets", remedy.Client, fact.ResetSender, "see who sends the reset", advise("run the same check as root, or with CAP_NET_RAW: it then watches the reset itself"))}
+	}
+	owner := byHand("let-ssh-pass", remedy.Network, fact.ResetSender, "have the owner of the box let SSH to this server pass",
+		advise("show its owner the evidence above: something %s ends connections %s", strings.TrimSuffix(r.where(), ","), r.when()),
+		typed("on a Linux router that is yours, the rule that does it", "nft list ruleset | grep -n 'reject with tcp reset'"))
+	around := byHand("go-around", remedy.Client, fact.ResetSender, "until then go around it",
+		advise("from another network or by a VPN the box is not in the way; a jump host beyond it (ProxyJump) helps where it stands near the client, another port where its rule is about the port"))
+	return []remedy.Remedy{owner, around}
+}

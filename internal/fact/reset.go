@@ -1,0 +1,16 @@
+package fact
+
+// Facts about a reset that ended a connection of this run, and who sent it.
+// The sender is the server (its sshd, its kernel or a firewall on it), a
+// middlebox (something between, or beside the way, in the server's name) or
+// unknown; it is absent when no connection was reset.
+var (
+	ResetCapture = define[bool]("reset.capture", "", "were the packets of this run's connections watched?")
+	ResetStage   = define[string]("reset.stage", "", "up to which stage had the connection come that was reset first: resolve, connect, banner, kex, auth or session?")
+	ResetSender  = define[string]("reset.sender", "", "who sent the reset: server, middlebox or unknown?")
+	ResetSure    = define[bool]("reset.sure", "", "is that proven, so that no accident of routing looks the same?")
+	ResetHops    = define[int]("reset.hops_away", "", "how many hops away is its sender, the first router being 1?")
+	ResetWithin  = define[[]int]("reset.hops_between", "", "where that is not known exactly: at which hop is it at least, and at most?")
+	ResetReasons = define[[]string]("reset.reasons", "", "what shows who sent it?")
+	ResetSettle  = define[string]("reset.settle", "", "what would show who sent it, where that is unknown?")
+)
