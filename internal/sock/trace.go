@@ -10,10 +10,13 @@ import (
 type Method string
 
 // The methods. TCP is a connection attempt to the port, UDP a datagram of one
-// byte to a port that nobody is likely to listen on.
+// byte to a port that nobody is likely to listen on, ICMP an echo request:
+// for this a system must let its users ping (net.ipv4.ping_group_range), or
+// us have the privilege to (CAP_NET_RAW).
 const (
-	TCP Method = "tcp"
-	UDP Method = "udp"
+	TCP  Method = "tcp"
+	UDP  Method = "udp"
+	ICMP Method = "icmp"
 )
 
 // A TTLProbe is one packet, sent with a hop limit that lets it come so far.
@@ -46,8 +49,8 @@ type TTLReply struct {
 }
 
 // Trace sends all probes to a host at once and calls heard with each reply, in
-// the order of their arrival, until all were answered or ctx is done. It needs
-// no privileges. local may be invalid: then the kernel chooses. An error means
+// the order of their arrival, until all were answered or ctx is done. TCP and
+// UDP need no privileges. local may be invalid: then the kernel chooses. An error means
 // that nothing could be sent at all.
 func Trace(ctx context.Context, local netip.Addr, to netip.AddrPort, probes []TTLProbe, heard func(TTLReply)) error {
 	return trace(ctx, local, to, probes, heard)

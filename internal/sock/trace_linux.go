@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"net/netip"
 	"time"
 	"unsafe"
@@ -18,6 +19,7 @@ const udpBase = 33434
 type probing struct {
 	TTLProbe
 	fd   int
+	raw  bool // the socket gets the ICMP packets of others, too
 	sent time.Time
 }
 
@@ -41,7 +43,9 @@ func trace(ctx context.Context, local netip.Addr, to netip.AddrPort, probes []TT
 	for _, p := range probes {
 		sent, err := p.send(local, to)
 		if err != nil {
-			first = errors.Join(first, err)
+			if first == nil {
+				first = fmt.Errorf("%s: %w", p.Method, err)
+			}
 			continue
 		}
 		waiting = append(waiting, sent)
@@ -91,17 +95,11 @@ func (p *probing) events() int16 {
 // send starts a probe.
 func (p TTLProbe) send(local netip.Addr, to netip.AddrPort) (*probing, error) {
 	v4 := to.Addr().Is4()
-	family, kind, port := unix.AF_INET6, unix.SOCK_STREAM, to.Port()
-	if v4 {
-		family = unix.AF_INET
-	}
-	if p.Method == UDP {
-		kind, port = unix.SOCK_DGRAM, uint16(udpBase+p.TTL)
-	}
-	fd, err := unix.Socket(family, kind|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	sent, err := p.open(v4)
 	if err != nil {
 		return nil, err
 	}
+	fd, port := sent.fd, to.Port()
 	err = errors.Join(setError(fd, 1, v4), setTTL(fd, p.TTL, v4))
 	if p.Guarded {
 		err = errors.Join(err, sign(fd, to.Addr()))
@@ -109,16 +107,25 @@ func (p TTLProbe) send(local netip.Addr, to netip.AddrPort) (*probing, error) {
 	if local.IsValid() {
 		err = errors.Join(err, unix.Bind(fd, sockaddr(netip.AddrPortFrom(local, 0))))
 	}
-	if p.Method == TCP {
-		// One SYN is one probe: what is not answered is not asked again.
+	switch p.Method {
+	case TCP: // one SYN is one probe: what is not answered is not asked again
 		err = errors.Join(err, unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_SYNCNT, 1))
+	case UDP:
+		port = uint16(udpBase + p.TTL)
+	case ICMP:
+		port = 0
 	}
-	sent := &probing{TTLProbe: p, fd: fd, sent: time.Now()}
+	sent.sent = time.Now()
 	if err == nil {
 		err = unix.Connect(fd, sockaddr(netip.AddrPortFrom(to.Addr(), port)))
 	}
-	if p.Method == UDP && err == nil {
-		err = unix.Send(fd, []byte{0}, 0)
+	if err == nil {
+		switch p.Method {
+		case UDP:
+			err = unix.Send(fd, []byte{0}, 0)
+		case ICMP:
+			err = unix.Send(fd, echoRequest(v4, p.TTL), 0)
+		}
 	}
 	// From a near router the answer may be here already; it is in the queue.
 	if err != nil && err != unix.EINPROGRESS && err != unix.EHOSTUNREACH {
@@ -126,6 +133,27 @@ func (p TTLProbe) send(local netip.Addr, to netip.AddrPort) (*probing, error) {
 		return nil, err
 	}
 	return sent, nil
+}
+
+// open makes the socket for a probe.
+func (p TTLProbe) open(v4 bool) (*probing, error) {
+	family, kind, proto := unix.AF_INET6, unix.SOCK_DGRAM, 0
+	if v4 {
+		family = unix.AF_INET
+	}
+	switch p.Method {
+	case TCP:
+		kind = unix.SOCK_STREAM
+	case ICMP:
+		proto = echoProtocol(v4)
+	}
+	const flags = unix.SOCK_CLOEXEC | unix.SOCK_NONBLOCK
+	fd, err := unix.Socket(family, kind|flags, proto)
+	raw := p.Method == ICMP && (err == unix.EACCES || err == unix.EPERM)
+	if raw {
+		fd, err = unix.Socket(family, unix.SOCK_RAW|flags, proto)
+	}
+	return &probing{TTLProbe: p, fd: fd, raw: raw}, err
 }
 
 // sign has the kernel sign what the socket sends to the server.
@@ -152,17 +180,24 @@ func sockaddr(a netip.AddrPort) unix.Sockaddr {
 // answer takes what came for a probe; ok is false for what is no answer.
 func (p *probing) answer(host netip.Addr, now time.Time) (r TTLReply, ok bool) {
 	r = TTLReply{Probe: p.TTLProbe, Took: now.Sub(p.sent)}
-	oob := make([]byte, 512)
+	oob, quoted := make([]byte, 512), make([]byte, 64)
 	for range mostStamps {
-		_, n, _, _, err := unix.Recvmsg(p.fd, nil, oob, unix.MSG_ERRQUEUE|unix.MSG_DONTWAIT)
+		q, n, _, _, err := unix.Recvmsg(p.fd, quoted, oob, unix.MSG_ERRQUEUE|unix.MSG_DONTWAIT)
 		if err != nil {
 			break
+		}
+		if p.raw && !p.isOurs(quoted[:q]) {
+			continue
 		}
 		if e, from, found := icmpError(oob[:n]); found {
 			r.From, r.Code = from, [2]int{int(e.Type), int(e.Code)}
 			r.Answer = meaning(e, from == host)
 			return r, true
 		}
+	}
+	if p.Method == ICMP {
+		r.Answer, r.From = Arrived, host
+		return r, p.echoed(host.Is4())
 	}
 	errno, err := unix.GetsockoptInt(p.fd, unix.SOL_SOCKET, unix.SO_ERROR)
 	switch {

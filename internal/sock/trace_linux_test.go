@@ -2,12 +2,15 @@ package sock
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/netip"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"sshtay/internal/testenv"
 )
 
 // TestTraceArrives: a host answers what reaches it, and never a signed
@@ -64,6 +67,26 @@ func TestTraceRefused(t *testing.T) {
 	err = Trace(t.Context(), netip.MustParseAddr("127.0.0.2"), to, []TTLProbe{{Method: TCP, TTL: 9}}, func(r TTLReply) { heard = append(heard, r) })
 	if err != nil || len(heard) != 1 || heard[0].Answer != Arrived {
 		t.Errorf("%+v, %v", heard, err)
+	}
+}
+
+// TestTraceEcho: the host answers echo requests, each probe for itself, where
+// we may send them.
+func TestTraceEcho(t *testing.T) {
+	for _, address := range []string{"127.0.0.1:22", "[::1]:22"} {
+		to, probes, heard := netip.MustParseAddrPort(address), []TTLProbe{{Method: ICMP, TTL: 1}, {Method: ICMP, TTL: 2}}, map[TTLProbe]TTLReply{}
+		err := Trace(t.Context(), netip.Addr{}, to, probes, func(r TTLReply) { heard[r.Probe] = r })
+		if errors.Is(err, unix.EPERM) {
+			testenv.NeedRoot(t)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range probes {
+			if r := heard[p]; r.Answer != Arrived || r.From != to.Addr() {
+				t.Errorf("%v: %+v", to, r)
+			}
+		}
 	}
 }
 
