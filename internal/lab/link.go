@@ -96,7 +96,9 @@ func (l *Link) Pass(now time.Duration, way Way, raw []byte) []Fate {
 	if !ok {
 		return l.lanes[way].deliver(nil, now, way, raw)
 	}
-	if p.tcp && way == ToServer && p.has(flagSYN) && !p.has(flagACK) {
+	// A SYN that ends before the server, at the provider's router at the latest,
+	// is a connection to nobody.
+	if p.tcp && way == ToServer && p.has(flagSYN) && !p.has(flagACK) && p.ttl() > l.lanes[way].Hops+1 {
 		l.syns[flow{p.src, p.dst}] = true
 	}
 	lane := &l.lanes[way]
