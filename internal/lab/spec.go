@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -30,6 +31,8 @@ type Spec struct {
 	Every     time.Duration // ... at once, and one in every such time
 	Strangers int           // others who hold a connection to the server and never log in
 	Limits    []string      // of the server's sshd and what it starts, as options of prlimit(1)
+	Conntrack string        // whose kernel keeps track of many connections: client, home or server; empty is nobody's
+	Tracked   float64       // ratio of those that it can
 	PTYs      int           // pseudo-terminals on the server; 0 is as many as usual
 }
 
@@ -162,6 +165,13 @@ var specKeys = map[string]func(*Spec, string) error{
 			return nil
 		}
 		return number(&s.Box.Forge.TTL, v)
+	},
+	"conntrack": func(s *Spec, v string) error {
+		who, part, _ := strings.Cut(v, " ")
+		if err := ratio(&s.Tracked, cmp.Or(part, "0")); err != nil {
+			return err
+		}
+		return oneOf(&s.Conntrack, who, "", "client", "home", "server")
 	},
 	"tap":        func(s *Spec, v string) error { return yesNo(&s.Box.Tap, v) },
 	"box-behind": func(s *Spec, v string) error { return number(&s.Box.Behind, v) },
