@@ -185,10 +185,13 @@ var laneKeys = map[string]func(*Lane, string) error{
 	"reorder":   func(l *Lane, v string) error { return ratio(&l.Reorder, v) },
 	"duplicate": func(l *Lane, v string) error { return ratio(&l.Duplicate, v) },
 	"corrupt":   func(l *Lane, v string) error { return ratio(&l.Corrupt, v) },
+	"spoil":     func(l *Lane, v string) error { return ratio(&l.Spoil, v) },
 	"drop-over": func(l *Lane, v string) error { return number(&l.DropOver, v) },
 	"queue":     func(l *Lane, v string) error { return number(&l.Queue, v) },
 	"hops":      func(l *Lane, v string) error { return number(&l.Hops, v) },
 	"mute":      func(l *Lane, v string) error { return yesNo(&l.Mute, v) },
+	"keep-dscp": func(l *Lane, v string) error { return yesNo(&l.KeepDSCP, v) },
+	"bleach":    func(l *Lane, v string) error { return yesNo(&l.Bleach, v) },
 	"burst": func(l *Lane, v string) error {
 		begin, end, _ := strings.Cut(v, " ")
 		if err := ratio(&l.Burst.Begin, begin); err != nil {
