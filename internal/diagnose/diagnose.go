@@ -85,7 +85,7 @@ func plan(o Options) [][]probe.Probe {
 	case o.Target.Local():
 		return [][]probe.Probe{{probe.Config, probe.Local}}
 	case o.Login:
-		return [][]probe.Probe{{probe.Config}, {probe.Watch}, {probe.Handshake, probe.Login}, {probe.Again, probe.Own, probe.Here}, {probe.Shared}, {probe.Reset}}
+		return [][]probe.Probe{{probe.Config}, {probe.Watch}, {probe.Handshake, probe.Login}, {probe.Again, probe.Own, probe.Here}, {probe.Shared}, {probe.Reset}, {probe.Marking}}
 	}
 	return [][]probe.Probe{{probe.Config}, {probe.Watch}, {probe.Handshake}, {probe.Again, probe.Own, probe.Here}, {probe.Reset}}
 }
