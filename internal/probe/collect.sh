@@ -39,7 +39,7 @@ together() {
 about() {
 	UID_=$(id -u) U=$(id -un)
 	set -- $SSH_CONNECTION
-	A=$1 X=$3 P=$4
+	A=$1 O=$2 X=$3 P=$4
 	L= chain= p=$$ n=0
 	while [ "${p:-0}" -gt 0 ] && [ $n -lt 30 ]; do
 		pp= c=
@@ -110,7 +110,7 @@ machine() {
 	i=other
 	[ -d /run/systemd/system ] && i=systemd
 	[ -d /run/openrc ] && i=openrc
-	printf '%s\n' "uid $UID_" "user $U" "shell $SHELL" "tmout $TMOUT" "client $A" "local $X" "port $P" \
+	printf '%s\n' "uid $UID_" "user $U" "shell $SHELL" "tmout $TMOUT" "client $A" "from $O" "local $X" "port $P" \
 		"listener $L" "sshd $D" "config $M" "arguments$F" "groups $(id -Gn)" "title $title" "chain$chain" "init $i" "date $(date '+%s %z')" "uname $(uname -srm)"
 	mark release; head -c 2000 /etc/os-release
 	# No read here: some shells read byte by byte, and sysctls give one only.
@@ -149,18 +149,12 @@ sockets() {
 	if have ss; then
 		mark sockets ss
 		lim 2 ss -tan "sport = :$P" | awk 'NR > 1 { print $1, $2, $3, $4, $5 }' | head -n 3000
+		case $A in *:*) a="[$A]" ;; *) a=$A ;; esac
+		[ -n "$A" ] && mark flows && lim 2 ss -tin "sport = :$P and dst $a" | cut -c1-900 | head -n 200
 	elif [ -r /proc/net/tcp ]; then
 		mark sockets proc
 		awk -v p=":$(printf %04X "$P")" 'substr($2, length($2) - 4) == p { print $4, $5, $2, $3 }' /proc/net/tcp /proc/net/tcp6 | head -n 3000
 	fi
-}
-
-# network: what the kernel remembers of connections. A table of numbers has a
-# line for each processor.
-network() {
-	mark network; readlink /proc/self/ns/net
-	mark conntrack; grep . /proc/sys/net/netfilter/nf_conntrack_count /proc/sys/net/netfilter/nf_conntrack_max
-	mark conntrack-stat; head -n 300 /proc/net/stat/nf_conntrack
 }
 
 services() {
@@ -377,5 +371,5 @@ if [ $# -gt 0 ]; then
 fi
 mark begin
 about
-together machine processes sockets network services packages sessions asroot disks
+together machine processes sockets services packages sessions asroot disks
 mark end

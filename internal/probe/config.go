@@ -58,6 +58,7 @@ func runConfig(ctx context.Context, env *Env, facts *fact.Set) {
 	default:
 		putFiles(env, facts, ours, whyNot(err))
 	}
+	env.flows = watchFlows(ctx, env.Resolved.Port)
 	controlMaster(ctx, env, facts)
 	controlSocket(ctx, env, facts)
 	forwards(ctx, env, facts)

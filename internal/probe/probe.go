@@ -34,6 +34,7 @@ type Env struct {
 	Version  string        // ours, for the identification line
 	Self     string        // path of our own program, which ssh runs to get a connection of ours; "" when unknown
 	Progress func(string)  // told what is being done, in a few words; never nil
+	flows    *flowWatch    // of the connections to the server's port, set by [Config]
 	packets  *packets      // of the connections to the server, set by [Watch] where that is allowed
 	Asking   func(bool)    // told when ssh may begin to ask the user, and when that is over; may be nil
 	NotSSH   *Notice       // given by the handshake when something else than SSH answers; may be nil

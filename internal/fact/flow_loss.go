@@ -1,0 +1,91 @@
+package fact
+
+import "math"
+
+// A Tally is how many of so many packets were lost.
+type Tally struct{ Lost, Of int }
+
+// Ratio is the part that was lost; 0 of none.
+func (t Tally) Ratio() float64 {
+	if t.Of == 0 {
+		return 0
+	}
+	return float64(t.Lost) / float64(t.Of)
+}
+
+// sure is the 99th percentile of the normal distribution.
+const sure = 2.326
+
+// Bounds are between which ratios the true loss lies: below the lower one, or
+// above the upper one, it is in one of a hundred cases (Wilson's score
+// interval).
+func (t Tally) Bounds() (low, high float64) {
+	if t.Of == 0 {
+		return 0, 1
+	}
+	n, p, z2 := float64(t.Of), t.Ratio(), sure*sure
+	middle := (p + z2/(2*n)) / (1 + z2/n)
+	half := sure / (1 + z2/n) * math.Sqrt(p*(1-p)/n+z2/(4*n*n))
+	return max(0, middle-half), min(1, middle+half)
+}
+
+// Add adds another tally.
+func (t *Tally) Add(o Tally) { t.Lost, t.Of = t.Lost+o.Lost, t.Of+o.Of }
+
+// ToServer is what was lost of what we sent. What had to be sent again, and
+// had not arrived already, was lost; where the acknowledgements that say so
+// were lost themselves, what the server received tells better.
+func (f Flow) ToServer() Tally {
+	again := f.Again
+	switch {
+	case !f.Connected:
+		return Tally{} // a SYN without an answer: which of the two was lost?
+	case f.Unanswered && f.Unacked == 0:
+		return Tally{} // it ended in silence, and how often it asked again then is no longer known
+	case f.Unanswered && f.Backoff > 0:
+		// What it asks again for now may never get through, by its size or its
+		// mark: that is no loss. Two more are sent before the first wait is over.
+		again = max(0, again-f.Backoff-2)
+	}
+	received := 0
+	if f.Other != nil {
+		received = f.Other.Received
+	}
+	return lost(f.Sent, again, f.Had, received)
+}
+
+// FromServer is what was lost of what the server sent, as its kernel counted
+// it; seen is false where that was not read. Gaps that were watched from here
+// are fewer than losses: one gap may be of several packets.
+func (f Flow) FromServer() (t Tally, seen bool) {
+	switch {
+	case f.Other != nil && f.Other.Received > 0:
+		return lost(f.Other.Sent, f.Other.Again, f.Other.Had, f.Received), true
+	case f.Other != nil:
+		return lost(f.Other.Sent, f.Other.Again, f.Other.Had, 0), true
+	case f.Watched:
+		return Tally{min(f.Gaps, f.Received), f.Received}, true
+	}
+	return Tally{}, false
+}
+
+func lost(sent, again, had, received int) Tally {
+	n := max(0, again-had)
+	if received > 0 {
+		n = min(n, max(0, sent-received))
+	}
+	return Tally{min(n, sent), sent}
+}
+
+// LossOf adds up the connections of one kind: "check" or "user".
+func LossOf(flows []Flow, whose string) (toServer, fromServer Tally) {
+	for _, f := range flows {
+		if f.Whose != whose {
+			continue
+		}
+		toServer.Add(f.ToServer())
+		from, _ := f.FromServer()
+		fromServer.Add(from)
+	}
+	return toServer, fromServer
+}
