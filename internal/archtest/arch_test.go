@@ -28,6 +28,7 @@ var layers = map[string]struct{ may, why string }{
 	"internal/pattern":           {"", "one way to keep patterns from costing time at every start"},
 	"internal/sock":              {"", "what a kernel tells and takes of a socket, judged by nobody here"},
 	"internal/visible":           {"", "one way to make hostile text printable, for everybody"},
+	"internal/bundle":            {"pattern", "an archive is files in, bytes out: it knows neither machines nor causes"},
 	"internal/cause":             {"fact remedy pattern", "a judge sees facts, not machines: the same facts give the same verdict anywhere"},
 	"internal/host":              {"target", "the door does not know why it is opened"},
 	"internal/probe":             {"fact target host rst sock sshwire sshconf sshlog visible pattern", "a probe observes, it does not judge"},
@@ -36,7 +37,7 @@ var layers = map[string]struct{ may, why string }{
 	"internal/report/reporttest": {"", "tests of any package hold reports to the published schema; the product never does"},
 	"internal/demo":              {"", "faulty servers on loopback know nothing of who diagnoses them"},
 	"internal/lab":               {"host", "scenarios know nothing of the code they judge: they run the program"},
-	"internal/cli":               {"diagnose cause report demo lab host target probe fact sock visible", "the shell around the core; nobody imports it"},
+	"internal/cli":               {"bundle diagnose cause report demo lab host target probe fact sock visible", "the shell around the core; nobody imports it"},
 }
 
 // pure packages use only the standard packages of harmless: no clock, no

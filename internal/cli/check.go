@@ -28,10 +28,11 @@ type checkOptions struct {
 	maxConnections int
 	timeout        time.Duration
 	format, output string
-	replay         string
+	replay, bundle string
 	terminal       bool
 	progress       func(string)
 	asking         func(bool)
+	keep           func(name, text string)
 }
 
 const checkHelp = `Check finds out why SSH connections to a host are refused, reset, dropped or
@@ -86,6 +87,7 @@ func (sh *shell) checkCommand() *cobra.Command {
 	f.StringVar(&o.format, "format", "text", "`text`, json, markdown or html")
 	f.StringVar(&o.output, "output", "", "write the report to `FILE`")
 	f.StringVar(&o.replay, "replay", "", "judge the facts of a JSON report `FILE` again, without touching any host")
+	f.StringVar(&o.bundle, "bundle", "", "judge what is in the `FILE` of sshtay bundle, without touching any host")
 	f.BoolVar(&o.noLogin, "no-login", false, "do not log in")
 	f.IntVar(&o.maxConnections, "max-connections", 5, "make at most `N` unauthenticated connections to the host")
 	f.DurationVar(&o.timeout, "timeout", 20*time.Second, "give up what has not answered after `TIME`")
@@ -149,20 +151,7 @@ func canBeRead(config string) error {
 
 // check runs the diagnosis, or judges an old one again, and prints it.
 func (sh *shell) check(ctx context.Context, o checkOptions) error {
-	line := &progress{out: sh.err, on: isTerminal(sh.err)}
-	o.progress, o.asking = line.say, line.giveWay
-	o.terminal = isTerminal(sh.in) && isTerminal(sh.err)
-	if o.terminal {
-		line.after = time.Second
-	}
-	defer keepTerminal(sh.in)()
-	r, err := interruptible(ctx, func() (report.Report, error) {
-		if o.replay != "" {
-			return sh.replay(o.replay)
-		}
-		return runCheck(ctx, o)
-	})
-	line.say("")
+	r, err := sh.observe(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -176,6 +165,28 @@ func (sh *shell) check(ctx context.Context, o checkOptions) error {
 		return exitError{code: code}
 	}
 	return nil
+}
+
+// observe runs the diagnosis, or judges an old one again.
+func (sh *shell) observe(ctx context.Context, o checkOptions) (report.Report, error) {
+	line := &progress{out: sh.err, on: isTerminal(sh.err)}
+	o.progress, o.asking = line.say, line.giveWay
+	o.terminal = isTerminal(sh.in) && isTerminal(sh.err)
+	if o.terminal {
+		line.after = time.Second
+	}
+	defer keepTerminal(sh.in)()
+	r, err := interruptible(ctx, func() (report.Report, error) {
+		switch {
+		case o.replay != "":
+			return sh.replay(o.replay)
+		case o.bundle != "":
+			return sh.unbundle(o.bundle)
+		}
+		return runCheck(ctx, o)
+	})
+	line.say("")
+	return r, err
 }
 
 // patience is how long an interrupted check may take to end what it started.
@@ -213,7 +224,7 @@ func interruptible(ctx context.Context, work func() (report.Report, error)) (rep
 func runCheck(ctx context.Context, o checkOptions) (report.Report, error) {
 	d := diagnose.Run(ctx, diagnose.Options{
 		Target: o.target, Local: host.Local{}, Login: !o.noLogin, Terminal: o.terminal,
-		MaxConnections: o.maxConnections, Timeout: o.timeout, Version: Version, Self: self(), Progress: o.progress, Asking: o.asking,
+		MaxConnections: o.maxConnections, Timeout: o.timeout, Version: Version, Self: self(), Progress: o.progress, Asking: o.asking, Keep: o.keep,
 	})
 	return report.New(report.Input{
 		Target: d.Target, Resolved: d.Resolved, Facts: d.Facts, Judgements: d.Judgements,
@@ -228,6 +239,11 @@ func (sh *shell) replay(file string) (report.Report, error) {
 		return report.Report{}, usage("sshtay check HOST --json -o "+strconv.Quote(file), "cannot read the report: %v", err)
 	}
 	defer f.Close()
+	return sh.rejudge(file, f)
+}
+
+// rejudge judges the facts of a report, which is in the file, again.
+func (sh *shell) rejudge(file string, f io.Reader) (report.Report, error) {
 	old, err := report.Read(f)
 	if err != nil {
 		return report.Report{}, usage("", "%s: %v", file, err)

@@ -18,15 +18,16 @@ import (
 // Options say what to diagnose and what may be spent on it.
 type Options struct {
 	Target         target.Target
-	Local          host.Host     // the machine we run on
-	Login          bool          // log in with the user's own ssh
-	Terminal       bool          // ssh may ask the user for a password
-	MaxConnections int           // unauthenticated connections to the host
-	Timeout        time.Duration // for everything
-	Version        string        // ours
-	Self           string        // path of our own program; "" when unknown
-	Progress       func(string)  // told what is being done; may be nil
-	Asking         func(bool)    // told when ssh may begin to ask the user, and when that is over; may be nil
+	Local          host.Host               // the machine we run on
+	Login          bool                    // log in with the user's own ssh
+	Terminal       bool                    // ssh may ask the user for a password
+	MaxConnections int                     // unauthenticated connections to the host
+	Timeout        time.Duration           // for everything
+	Version        string                  // ours
+	Self           string                  // path of our own program; "" when unknown
+	Progress       func(string)            // told what is being done; may be nil
+	Keep           func(name, text string) // told of everything that was read; may be nil
+	Asking         func(bool)              // told when ssh may begin to ask the user, and when that is over; may be nil
 }
 
 // A Result is what one run found.
@@ -47,7 +48,7 @@ func Run(ctx context.Context, o Options) Result {
 	facts := &fact.Set{Now: time.Now}
 	env := &probe.Env{
 		Target: o.Target, Local: o.Local, Budget: probe.NewBudget(o.MaxConnections),
-		Timeout: o.Timeout, Terminal: o.Terminal, Version: o.Version, Self: o.Self, Progress: o.Progress, Asking: o.Asking, NotSSH: probe.NewNotice(),
+		Timeout: o.Timeout, Terminal: o.Terminal, Version: o.Version, Self: o.Self, Progress: o.Progress, Keep: o.Keep, Asking: o.Asking, NotSSH: probe.NewNotice(),
 	}
 	if env.Progress == nil {
 		env.Progress = func(string) {}

@@ -30,6 +30,15 @@ func parseSections(out, nonce string) sections {
 	return s
 }
 
+// keep hands on each section under the place it was read in.
+func (s sections) keep(env *Env) sections {
+	for name, text := range s {
+		where := strings.ReplaceAll(strings.ReplaceAll(name, " /", "/"), " ", "-")
+		env.keep("server/"+where, text)
+	}
+	return s
+}
+
 // line returns the first line of a section, and whether there is one that says
 // something.
 func (s sections) line(name string) (string, bool) {

@@ -68,7 +68,9 @@ func runConfig(ctx context.Context, env *Env, facts *fact.Set) {
 func askSSH(ctx context.Context, env *Env) (host.Result, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, configTime, errConfigTime)
 	defer cancel()
-	return env.Local.Run(ctx, host.Command{Argv: configArgs(env.Target)})
+	r, err := env.Local.Run(ctx, host.Command{Argv: configArgs(env.Target)})
+	env.keep("client/ssh-G", string(r.Stdout)+string(r.Stderr))
+	return r, err
 }
 
 var errConfigTime = fmt.Errorf("ssh -G did not end within %v", configTime)

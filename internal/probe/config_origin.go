@@ -24,6 +24,9 @@ func ownReading(ctx context.Context, env *Env, facts *fact.Set) *sshconf.Client 
 		if errors.Is(err, host.ErrTooLarge) {
 			err = sshconf.ErrTooLarge
 		}
+		if err == nil {
+			env.keep("client/file"+name, string(data))
+		}
 		return data, err
 	}
 	request := clientRequest(env.Target)

@@ -27,5 +27,5 @@ func runLocal(ctx context.Context, env *Env, facts *fact.Set) {
 		fact.Miss(facts, "this machine could not be read: "+err.Error(), serverFacts...)
 		return
 	}
-	putServer(facts, parseSections(string(r.Stdout), nonce), "local")
+	putServer(facts, parseSections(string(r.Stdout), nonce).keep(env), "local")
 }

@@ -79,7 +79,7 @@ func login(ctx context.Context, env *Env, facts *fact.Set, lim limits) {
 	}
 	a.report(facts, a.exit, a.cause)
 	if out, ok := a.collected(); ok {
-		putServer(facts, parseSections(out, a.nonce), "login")
+		putServer(facts, parseSections(out, a.nonce).keep(env), "login")
 		return
 	}
 	fact.Miss(facts, a.why(), serverFacts...)

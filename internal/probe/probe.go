@@ -29,15 +29,16 @@ type Env struct {
 	Local    host.Host
 	Config   map[string][]string // effective client configuration as ssh -G prints it, set by [Config]
 	Budget   *Budget
-	Timeout  time.Duration // one timeout for the whole run
-	Terminal bool          // ssh may ask the user on the terminal
-	Version  string        // ours, for the identification line
-	Self     string        // path of our own program, which ssh runs to get a connection of ours; "" when unknown
-	Progress func(string)  // told what is being done, in a few words; never nil
-	flows    *flowWatch    // of the connections to the server's port, set by [Config]
-	packets  *packets      // of the connections to the server, set by [Watch] where that is allowed
-	Asking   func(bool)    // told when ssh may begin to ask the user, and when that is over; may be nil
-	NotSSH   *Notice       // given by the handshake when something else than SSH answers; may be nil
+	Timeout  time.Duration           // one timeout for the whole run
+	Terminal bool                    // ssh may ask the user on the terminal
+	Version  string                  // ours, for the identification line
+	Self     string                  // path of our own program, which ssh runs to get a connection of ours; "" when unknown
+	Progress func(string)            // told what is being done, in a few words; never nil
+	flows    *flowWatch              // of the connections to the server's port, set by [Config]
+	packets  *packets                // of the connections to the server, set by [Watch] where that is allowed
+	Keep     func(name, text string) // told of what was read, under a name with slashes; may be nil
+	Asking   func(bool)              // told when ssh may begin to ask the user, and when that is over; may be nil
+	NotSSH   *Notice                 // given by the handshake when something else than SSH answers; may be nil
 }
 
 // A Notice is what one probe has to say to another that runs beside it. A nil
@@ -119,4 +120,11 @@ func (e *Env) value(option string) string {
 		return v[0]
 	}
 	return ""
+}
+
+// keep hands on what was read, for who collects it.
+func (e *Env) keep(name, text string) {
+	if e.Keep != nil {
+		e.Keep(name, text)
+	}
 }

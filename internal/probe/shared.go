@@ -42,5 +42,5 @@ func shared(ctx context.Context, env *Env, facts *fact.Set) {
 	if err != nil || begin < 0 {
 		return // the login's reasons stand
 	}
-	putServer(facts, parseSections(out[begin:], nonce), viaShared)
+	putServer(facts, parseSections(out[begin:], nonce).keep(env), viaShared)
 }

@@ -91,3 +91,14 @@ func (t Target) SSHArgs() []string {
 	}
 	return args
 }
+
+// HostOf is the name of the host in something that ssh takes for one, as
+// user@host, host:port or ssh://user@host:port.
+func HostOf(given string) string {
+	name := strings.TrimPrefix(given, "ssh://")
+	name = name[strings.LastIndex(name, "@")+1:]
+	if h, port, ok := strings.Cut(name, ":"); ok && !strings.Contains(port, ":") {
+		return h
+	}
+	return strings.Trim(name, "[]")
+}
