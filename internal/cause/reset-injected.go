@@ -13,7 +13,7 @@ var _ = register(Cause{
 	Title: "a box in the path resets connections in the server's name",
 	Doc: Doc{
 		Observed: "For a connection of ours that was reset: where packets may be watched (root, CAP_NET_RAW) the reset itself beside the server's packets, with its TTL, flags, timestamps, sequence number and what came after it; " +
-			"otherwise up to three connections that are brought to the same point while the server cannot be heard (IP_MINTTL, IPV6_MINHOPCOUNT above its TTL) or while our packets end before it (IP_TTL).",
+			"otherwise up to three connections or logins that are brought to the same point while the server cannot be heard (IP_MINTTL, IPV6_MINHOPCOUNT above its TTL) or while our packets end before it (IP_TTL). For a refusal, how far datagrams to the host travel beside connection attempts.",
 		Judged: "Confirmed when the reset came from nearer than the server is, in answer to packets that never reached it, with guessed sequence numbers, or while the server's side went on. " +
 			"Likely when one good forgery arrived with another TTL than the server's packets and nothing else shows it. Possible while nobody knows who sent it: what would settle it is said. Ruled out when the server's own machine sent it, or no connection was reset.",
 		Explained: "Whoever sees a connection can end it: a reset needs the right addresses, ports and sequence number, and both ends believe it. Firewalls that reject, intrusion prevention, filters of a network's owner and balancers do it. " +

@@ -49,9 +49,8 @@ could be judged.`
 
 func (sh *shell) checkCommand() *cobra.Command {
 	var o checkOptions
-	var port string
-	var options []string
-	var v4, v6, asJSON bool
+	var ssh sshFlags
+	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "check [ssh options] [user@]host",
 		Short: "find out what is wrong with SSH connections to a host",
@@ -62,27 +61,18 @@ func (sh *shell) checkCommand() *cobra.Command {
   sshtay check`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 1 {
-				if args[0] == "" {
-					return usage("sshtay check HOST", "the host's name is empty")
-				}
-				o.target.Given = args[0]
+			var err error
+			if o.target, err = ssh.read("check", args, &o.output); err != nil {
+				return err
 			}
-			if err := o.read(port, options, v4, v6, asJSON); err != nil {
+			if err := o.read(asJSON); err != nil {
 				return err
 			}
 			return sh.check(cmd.Context(), o)
 		},
 	}
 	f := cmd.Flags()
-	f.StringVarP(&o.target.ConfigFile, "config", "F", "", "read `FILE` instead of ssh's configuration files, as ssh -F")
-	f.StringVarP(&port, "port", "p", "", "the server's `PORT`, as ssh -p")
-	f.StringArrayVarP(&o.target.Identities, "identity", "i", nil, "a key `FILE`, as ssh -i")
-	f.StringVarP(&o.target.Jump, "jump", "J", "", "connect through `HOST`, as ssh -J")
-	f.StringVarP(&o.target.User, "login", "l", "", "log in as `USER`, as ssh -l")
-	f.StringArrayVarP(&options, "option", "o", nil, "an `OPTION=VALUE` as ssh -o; or the report's file")
-	f.BoolVarP(&v4, "ipv4", "4", false, "use IPv4 only")
-	f.BoolVarP(&v6, "ipv6", "6", false, "use IPv6 only")
+	ssh.add(f, "; or the report's file")
 	f.BoolVar(&asJSON, "json", false, "print the report as JSON, as --format json")
 	f.StringVar(&o.format, "format", "text", "`text`, json, markdown or html")
 	f.StringVar(&o.output, "output", "", "write the report to `FILE`")
@@ -94,33 +84,8 @@ func (sh *shell) checkCommand() *cobra.Command {
 	return cmd
 }
 
-// read turns the flags that need a look into options.
-func (o *checkOptions) read(port string, options []string, v4, v6, asJSON bool) error {
-	for _, option := range options {
-		switch {
-		case strings.ContainsAny(option, "= \t"):
-			o.target.Options = append(o.target.Options, option)
-		case o.output != "":
-			return usage("", "-o %s: there is a file for the report already, %s", option, o.output)
-		default:
-			o.output = option
-		}
-	}
-	if port != "" {
-		n, err := strconv.Atoi(port)
-		if err != nil || n < 1 || n > 65535 {
-			return usage("", "-p %s: a port is a number from 1 to 65535", port)
-		}
-		o.target.Port = n
-	}
-	switch {
-	case v4 && v6:
-		return usage("", "-4 and -6 exclude each other")
-	case v4:
-		o.target.Family = 4
-	case v6:
-		o.target.Family = 6
-	}
+// read checks the flags of check itself.
+func (o *checkOptions) read(asJSON bool) error {
 	if asJSON {
 		o.format = "json"
 	}
@@ -133,20 +98,7 @@ func (o *checkOptions) read(port string, options []string, v4, v6, asJSON bool) 
 	if o.timeout <= 0 {
 		return usage("", "--timeout %s: want a time above 0, such as 20s", o.timeout)
 	}
-	if err := o.target.Validate(); err != nil {
-		return usage("sshtay check HOST", "%v", err)
-	}
-	return canBeRead(o.target.ConfigFile)
-}
-
-// canBeRead refuses a pipe as a configuration file, such as <(command) makes:
-// ssh is started more than once, and each time it reads its configuration.
-func canBeRead(config string) error {
-	info, err := os.Stat(config)
-	if err != nil || config == os.DevNull || info.Mode()&(os.ModeNamedPipe|os.ModeSocket|os.ModeDevice) == 0 {
-		return nil // ssh says what else is wrong
-	}
-	return usage("", "-F %s: not a regular file, and ssh has to read it more than once; write the configuration to a file first", config)
+	return nil
 }
 
 // check runs the diagnosis, or judges an old one again, and prints it.

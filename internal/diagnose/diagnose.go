@@ -86,9 +86,9 @@ func plan(o Options) [][]probe.Probe {
 	case o.Target.Local():
 		return [][]probe.Probe{{probe.Config, probe.Local}}
 	case o.Login:
-		return [][]probe.Probe{{probe.Config}, {probe.Watch}, {probe.Handshake, probe.Login}, {probe.Again, probe.Own}, {probe.Shared}, {probe.Flow}, {probe.Reset}}
+		return [][]probe.Probe{{probe.Config}, {probe.Watch}, {probe.Handshake, probe.Login}, {probe.Again, probe.Own, probe.Here}, {probe.Shared}, {probe.Flow}, {probe.Reset}, {probe.Marking}}
 	}
-	return [][]probe.Probe{{probe.Config}, {probe.Watch}, {probe.Handshake}, {probe.Again, probe.Own}, {probe.Flow}, {probe.Reset}}
+	return [][]probe.Probe{{probe.Config}, {probe.Watch}, {probe.Handshake}, {probe.Again, probe.Own, probe.Here}, {probe.Flow}, {probe.Reset}}
 }
 
 // wanted keeps the probes that answer a question some cause asks.

@@ -141,10 +141,15 @@ func (b *box) look(now time.Duration, way Way, p packet) (passes bool, out []mad
 	}
 	e.seen = now
 	e.bytes += len(p.payload)
-	e.last[way] = p.clone()
 	if p.has(flagRST) {
 		delete(b.flows, f)
 		return true, nil
+	}
+	// Whoever the packet is for has not got it when a reset comes in its place,
+	// or before it.
+	defer func() { e.last[way] = p.clone() }()
+	if p.has(flagSYN) {
+		e.last[way] = p.clone()
 	}
 	for _, r := range b.Resets {
 		if r.due(e, now) || r.At != "" && moments[r.At](way, p) {

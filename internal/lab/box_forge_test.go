@@ -75,3 +75,15 @@ func TestRefusedAtSYN(t *testing.T) {
 		t.Errorf("%v %v flags %d ack %d", fates[0].Way, p.src, p.flags, p.ack)
 	}
 }
+
+// TestResetInPlaceOfData: a reset that comes in place of data has the number
+// that the data had.
+func TestResetInPlaceOfData(t *testing.T) {
+	l := NewLink(Lane{}, Lane{}, Box{Resets: []Reset{{Bytes: 150, To: ResetClient}}}, 1)
+	call := newCall(t, l, clientPort)
+	call.send(time.Second, ToClient, segment(serverPort, call.from, flagACK, 5001, 1001, 100))
+	call.send(time.Second, ToClient, segment(serverPort, call.from, flagACK, 5101, 1001, 100))
+	if len(call.resets[ToClient]) != 1 || call.resets[ToClient][0].seq != 5101 {
+		t.Errorf("resets: %+v", call.resets[ToClient])
+	}
+}

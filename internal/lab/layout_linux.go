@@ -171,6 +171,16 @@ func (l *Live) setUpFilters(*keys) error {
 			return err
 		}
 	}
+	if m := l.machines[s.Conntrack]; m != nil {
+		f, err := newFirewall(m.node, "stateful")
+		if err != nil {
+			return err
+		}
+		f.trackConnections()
+		if err := f.apply(); err != nil {
+			return err
+		}
+	}
 	if s.Limit == 0 && s.Reject != "server" {
 		return nil
 	}

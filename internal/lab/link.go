@@ -27,8 +27,11 @@ type Lane struct {
 	Reorder   float64       // ratio of packets that others overtake
 	Duplicate float64       // ratio that arrives twice
 	Corrupt   float64       // ratio of TCP segments in which a bit flips, with a checksum that fits
+	Spoil     float64       // and with a checksum that does not fit
 	DropOver  int           // IP packets longer than this many bytes vanish; 0 is none
 	DropDSCP  []int         // packets marked so vanish
+	KeepDSCP  bool          // packets of a connection that are marked otherwise than its first one vanish
+	Bleach    bool          // marks are taken off
 	Rate      float64       // bits a second; 0 is without limit
 	Queue     int           // bytes that wait for their turn at Rate before more are dropped
 	Outage    Outage        // when nothing passes
@@ -67,6 +70,7 @@ type lane struct {
 	burst   bool
 	free    time.Duration // when the last packet will have been sent
 	last    time.Duration // when the last packet will arrive
+	marks   map[flow]int  // DSCP of each connection's first packet, where that counts
 	network [2]netip.Addr // where made-up routers have their addresses, IPv4 and IPv6
 }
 
@@ -82,7 +86,7 @@ func NewLink(toServer, toClient Lane, b Box, seed uint64) *Link {
 	l := &Link{box: newBox(b), syns: map[flow]bool{}}
 	for way, c := range []Lane{toServer, toClient} {
 		l.lanes[way] = lane{
-			Lane: c, rand: rand.New(rand.NewPCG(seed, uint64(way))),
+			Lane: c, rand: rand.New(rand.NewPCG(seed, uint64(way))), marks: map[flow]int{},
 			network: [2]netip.Addr{netip.AddrFrom4([4]byte{198, 18, byte(way), 0}), netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, 0, 0x18, 0, byte(way)})},
 		}
 	}
@@ -96,7 +100,9 @@ func (l *Link) Pass(now time.Duration, way Way, raw []byte) []Fate {
 	if !ok {
 		return l.lanes[way].deliver(nil, now, way, raw)
 	}
-	if p.tcp && way == ToServer && p.has(flagSYN) && !p.has(flagACK) {
+	// A SYN that ends before the server, at the provider's router at the latest,
+	// is a connection to nobody.
+	if p.tcp && way == ToServer && p.has(flagSYN) && !p.has(flagACK) && p.ttl() > l.lanes[way].Hops+1 {
 		l.syns[flow{p.src, p.dst}] = true
 	}
 	lane := &l.lanes[way]
@@ -114,9 +120,17 @@ func (l *Link) Pass(now time.Duration, way Way, raw []byte) []Fate {
 	if lane.drops(p) || lane.Outage.covers(now) {
 		return fates
 	}
-	if p.tcp && len(p.payload) > 0 && lane.chance(lane.Corrupt) {
-		p.payload[lane.rand.IntN(len(p.payload))] ^= 1 << lane.rand.IntN(8)
-		p.mend()
+	if lane.Bleach {
+		p.bleach()
+	}
+	if p.tcp && len(p.payload) > 0 {
+		if lane.chance(lane.Corrupt) {
+			lane.flip(p.payload)
+			p.mend()
+		}
+		if lane.chance(lane.Spoil) {
+			lane.flip(p.payload)
+		}
 	}
 	return lane.deliver(fates, now, way, p.raw)
 }
@@ -203,7 +217,16 @@ func (l *lane) drops(p packet) bool {
 	for _, d := range l.DropDSCP {
 		lost = lost || p.dscp() == d
 	}
-	return lost
+	if !l.KeepDSCP || !p.tcp {
+		return lost
+	}
+	f := flow{p.src, p.dst}
+	first, known := l.marks[f]
+	if !known || p.has(flagSYN) {
+		l.marks[f] = p.dscp()
+		return lost
+	}
+	return lost || p.dscp() != first
 }
 
 // deliver sends a packet on its way through the queue and over the distance.
@@ -237,6 +260,9 @@ func (l *lane) deliver(fates []Fate, now time.Duration, way Way, raw []byte) []F
 	}
 	return fates
 }
+
+// flip turns one bit over.
+func (l *lane) flip(b []byte) { b[l.rand.IntN(len(b))] ^= 1 << l.rand.IntN(8) }
 
 func (o Outage) covers(now time.Duration) bool {
 	return now >= o.Begin && now < o.Begin+o.Length

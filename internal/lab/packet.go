@@ -104,6 +104,17 @@ func (p packet) dscp() int {
 	return int(p.raw[1]) >> 2
 }
 
+// bleach clears what dscp returns, and leaves congestion notification alone.
+func (p packet) bleach() {
+	if p.v6 {
+		p.raw[0] &= 0xf0
+		p.raw[1] &= 0x3f
+		return
+	}
+	p.raw[1] &= 3
+	p.mendIP()
+}
+
 // hop takes one from the TTL and returns what is left.
 func (p packet) hop() int {
 	if p.v6 {

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -30,6 +31,8 @@ type Spec struct {
 	Every     time.Duration // ... at once, and one in every such time
 	Strangers int           // others who hold a connection to the server and never log in
 	Limits    []string      // of the server's sshd and what it starts, as options of prlimit(1)
+	Conntrack string        // whose kernel keeps track of many connections: client, home or server; empty is nobody's
+	Tracked   float64       // ratio of those that it can
 	PTYs      int           // pseudo-terminals on the server; 0 is as many as usual
 }
 
@@ -163,6 +166,13 @@ var specKeys = map[string]func(*Spec, string) error{
 		}
 		return number(&s.Box.Forge.TTL, v)
 	},
+	"conntrack": func(s *Spec, v string) error {
+		who, part, _ := strings.Cut(v, " ")
+		if err := ratio(&s.Tracked, cmp.Or(part, "0")); err != nil {
+			return err
+		}
+		return oneOf(&s.Conntrack, who, "", "client", "home", "server")
+	},
 	"tap":        func(s *Spec, v string) error { return yesNo(&s.Box.Tap, v) },
 	"box-behind": func(s *Spec, v string) error { return number(&s.Box.Behind, v) },
 	"reject":     func(s *Spec, v string) error { return oneOf(&s.Reject, v, "", "home", "provider", "server") },
@@ -175,10 +185,13 @@ var laneKeys = map[string]func(*Lane, string) error{
 	"reorder":   func(l *Lane, v string) error { return ratio(&l.Reorder, v) },
 	"duplicate": func(l *Lane, v string) error { return ratio(&l.Duplicate, v) },
 	"corrupt":   func(l *Lane, v string) error { return ratio(&l.Corrupt, v) },
+	"spoil":     func(l *Lane, v string) error { return ratio(&l.Spoil, v) },
 	"drop-over": func(l *Lane, v string) error { return number(&l.DropOver, v) },
 	"queue":     func(l *Lane, v string) error { return number(&l.Queue, v) },
 	"hops":      func(l *Lane, v string) error { return number(&l.Hops, v) },
 	"mute":      func(l *Lane, v string) error { return yesNo(&l.Mute, v) },
+	"keep-dscp": func(l *Lane, v string) error { return yesNo(&l.KeepDSCP, v) },
+	"bleach":    func(l *Lane, v string) error { return yesNo(&l.Bleach, v) },
 	"burst": func(l *Lane, v string) error {
 		begin, end, _ := strings.Cut(v, " ")
 		if err := ratio(&l.Burst.Begin, begin); err != nil {

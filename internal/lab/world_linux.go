@@ -215,7 +215,21 @@ func (l *Live) startPeople(*keys) error {
 			return err
 		}
 	}
+	if err := l.fillTables(); err != nil {
+		return err
+	}
 	return l.script("client", "before", alice)
+}
+
+// fillTables fills the table of connections that shall hold many.
+func (l *Live) fillTables() error {
+	switch l.world.Conntrack {
+	case "":
+		return nil
+	case "home":
+		return l.home.fillConntrack(l.world.Tracked)
+	}
+	return l.machines[l.world.Conntrack].node.fillConntrack(l.world.Tracked)
 }
 
 // wait polls until ready says so, or the world ends.

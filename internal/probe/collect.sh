@@ -157,6 +157,14 @@ sockets() {
 	fi
 }
 
+# network: what the kernel remembers of connections. A table of numbers has a
+# line for each processor.
+network() {
+	mark network; readlink /proc/self/ns/net
+	mark conntrack; grep . /proc/sys/net/netfilter/nf_conntrack_count /proc/sys/net/netfilter/nf_conntrack_max
+	mark conntrack-stat; head -n 300 /proc/net/stat/nf_conntrack
+}
+
 services() {
 	if have systemctl && [ -d /run/systemd/system ]; then
 		mark units
@@ -371,5 +379,5 @@ if [ $# -gt 0 ]; then
 fi
 mark begin
 about
-together machine processes sockets services packages sessions asroot disks
+together machine processes sockets network services packages sessions asroot disks
 mark end

@@ -119,6 +119,7 @@ func putServer(facts *fact.Set, s sections, via string) {
 	r.resources()
 	r.disks()
 	r.connections()
+	r.network()
 	r.flows()
 	r.session()
 	r.refusals()

@@ -22,7 +22,7 @@ var handshakeFacts = []fact.Any{
 	fact.HandshakeBanner, fact.PreBanner, fact.FirstBytes, fact.LooksLike, fact.Refusal, fact.Complaint, fact.HandshakeTries, fact.HandshakeFailures,
 	fact.ServerKex, fact.ServerHostKey, fact.ServerCiphers, fact.ServerMACs, fact.NoCommon, fact.KexUsed, fact.HandshakeHostKey,
 	fact.ProxyStderr, fact.ProxyExit, fact.ResolveTime, fact.ConnectTime, fact.BannerTime, fact.KexInitTime, fact.KexTime,
-	fact.HandshakeSent, fact.HandshakeReceived, fact.RTT, fact.HandshakeTTL, fact.HandshakeFrozen,
+	fact.HandshakeSent, fact.HandshakeReceived, fact.RTT, fact.HandshakeTTL, fact.HandshakeFrozen, fact.PathMarks,
 }
 
 const (
@@ -94,6 +94,7 @@ type attempt struct {
 	shook     *sshwire.Result // nil when there was no connection to shake hands on
 	rtt       time.Duration   // 0 when it could not be measured
 	ttl       int             // of the server's packets when they arrive; 0 when it could not be seen
+	marks     []fact.Mark
 	proxy     *proxyEnd
 }
 
@@ -124,6 +125,13 @@ func (a *attempt) shake(ctx context.Context, env *Env, conn net.Conn, stageTime 
 				a.rtt = minimumRTT(conn)
 			}
 		},
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok && a.via == viaDirect {
+		opt.Part = func(seen sshwire.Result, goodbye []byte) (closed bool) {
+			p := newParting(env.value("ipqos"), seen.Server.Raw)
+			a.marks, closed = p.end(ctx, tcp, goodbye, minimumRTT(conn))
+			return closed
+		}
 	}
 	if end, ok := ctx.Deadline(); ok {
 		opt.Timeout = min(opt.Timeout, max(time.Until(end)-margin, time.Millisecond))

@@ -34,7 +34,13 @@ func (a *attempt) direct(ctx context.Context, env *Env) {
 	}
 	defer conn.Close()
 	a.shake(ctx, env, conn, stageTime)
-	at := a.at(netip.MustParseAddrPort(conn.RemoteAddr().String()).Addr().Unmap())
+	reached := netip.MustParseAddrPort(conn.RemoteAddr().String()).Addr().Unmap()
+	if a.stage == stageBanner && a.reason == sshwire.ReasonTimedOut {
+		if mark, early := earlyMark(a.shook.Server.Raw); early {
+			a.marks = hearServer(ctx, env, reached, mark)
+		}
+	}
+	at := a.at(reached)
 	at.Stage, at.Reason, at.Detail = a.stage, string(a.reason), a.detail
 	if a.reason != "" && a.reason != sshwire.ReasonThrottled && ctx.Err() == nil {
 		a.otherFamily(ctx, env, l.usable, at.Family)

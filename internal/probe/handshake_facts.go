@@ -48,6 +48,7 @@ func (a *attempt) put(facts *fact.Set) {
 	if a.stage != stageNone {
 		fact.HandshakeFrozen.Put(facts, a.reason == sshwire.ReasonTimedOut, source)
 	}
+	a.putMarks(facts, source)
 	putGreeting(facts, a.shook, source)
 	putLaps(facts, a.shook, source)
 	putAlgorithms(facts, a.shook, source)
@@ -79,6 +80,20 @@ func (a *attempt) putWay(facts *fact.Set, source string) {
 		fact.RTT.Put(facts, a.rtt, "TCP_INFO of the "+source)
 	} else if a.shook != nil {
 		fact.Miss(facts, "the kernel does not say it for this kind of connection", fact.RTT)
+	}
+}
+
+// putMarks puts which traffic classes got through at the end.
+func (a *attempt) putMarks(facts *fact.Set, source string) {
+	switch {
+	case len(a.marks) > 0:
+		fact.PathMarks.Put(facts, a.marks, "TCP_INFO of the "+source)
+	case a.via != viaDirect:
+		fact.Miss(facts, "the path beyond a proxy cannot be tried from here", fact.PathMarks)
+	case a.stage != stageKex:
+		fact.Miss(facts, "the handshake was not completed", fact.PathMarks)
+	default:
+		fact.Miss(facts, "the kernel does not say what was lost, or something else was", fact.PathMarks)
 	}
 }
 

@@ -28,14 +28,23 @@ func runReset(ctx context.Context, env *Env, facts *fact.Set) {
 		fact.Miss(facts, "no connection was reset", resetFacts...)
 		return
 	}
-	fact.ResetStage.Put(facts, stage, "handshake and login")
 	f := &finding{sender: rst.Unknown}
 	if env.packets != nil {
-		f.see(env.packets.answers(func(a netip.Addr) bool { return isServer(facts, a) }))
+		all := env.packets.answers(func(a netip.Addr) bool { return isServer(facts, a) })
+		if len(all) == 0 && stage == stageResolve {
+			fact.Miss(facts, "the refusal was an ICMP message, and no reset", resetFacts...)
+			return
+		}
+		f.see(all)
 	}
-	if !f.sure {
+	switch {
+	case f.sure:
+	case stage == stageResolve:
+		f.refused(ctx, env, facts)
+	default:
 		f.experiment(ctx, env, facts, stage)
 	}
+	fact.ResetStage.Put(facts, stage, "handshake and login")
 	f.put(facts)
 }
 
@@ -72,6 +81,7 @@ type finding struct {
 	sure        bool
 	hops        int // 0 is not known
 	least, most int // otherwise: between which hops, 0 is not known
+	ttl         int // of the reset, where it was watched
 	reasons     []string
 	settle      string
 	source      string
@@ -85,6 +95,7 @@ func (f *finding) see(all []rst.Answer) {
 	}
 	first := all[0]
 	f.sender, f.sure, f.hops, f.reasons, f.source = first.Sender, first.Sure, first.Hops, first.Reasons, "packets watched (AF_PACKET)"
+	f.ttl = first.Reset.TTL
 	same := 0
 	for _, a := range all {
 		if a.Sender == first.Sender && a.Reset.TTL == first.Reset.TTL {
@@ -135,11 +146,12 @@ func (f *finding) experiment(ctx context.Context, env *Env, facts *fact.Set, sta
 	case to.Addr().IsLoopback():
 		f.unsettled("the server is this machine: there is no path on which somebody else could be told from it")
 		return
-	case stage != stageConnect && stage != stageBanner:
-		f.unsettled(fmt.Sprintf("no experiment was made: the connection was reset after the stage %s", stage))
-		return
 	}
 	env.Progress("finding out who sent the reset")
+	if reached, _ := fact.HandshakeStage.Get(facts); reached == stageKex {
+		f.inLogin(ctx, env, facts, to)
+		return
+	}
 	e := &reenactment{ctx: ctx, env: env, to: to, stage: stage}
 	f.tried(e)
 }

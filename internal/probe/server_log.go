@@ -27,7 +27,7 @@ func (r *reading) logs() {
 	now := r.now()
 	kernelLog, kernelText, kernelOK := r.named("kernel")
 	sshdLog, sshdText, sshdOK := r.named("log")
-	seen := sshlog.Server{Client: r.client(), User: r.env["user"], Now: now, Boot: r.boot(now)}
+	seen := sshlog.Server{Client: r.client(), User: r.env["user"], Now: now, Boot: r.boot(now), Network: r.namespace()}
 	for l := range strings.Lines(kernelText + "\n" + sshdText) {
 		seen.Add(l)
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -40,6 +41,7 @@ type trial struct {
 	Socket  sock.Options
 	SSH     []string // options that come before the user's own: "Ciphers=aes128-ctr"
 	Command string   // what runs on the server; "" is nothing, as ssh -N
+	TTY     bool     // with a terminal there
 }
 
 // mostLines of ssh's standard error are followed; a session that holds prints
@@ -116,7 +118,11 @@ func sessionArgs(env *Env, path string, t trial) []string {
 	}
 	quiet := *env
 	quiet.Terminal = false
-	args = append(args, loginArgs(&quiet, defaultLimits)[1:]...)
+	login := loginArgs(&quiet, defaultLimits)[1:]
+	if t.TTY {
+		login[slices.Index(login, "-T")] = "-tt"
+	}
+	args = append(args, login...)
 	if t.Command != "" {
 		args = append(args, t.Command)
 	}

@@ -284,7 +284,7 @@ func (c *clientRun) defaults() map[string]string {
 	d := map[string]string{
 		"host": c.original, "user": c.env.User, "hostname": c.host, "port": "22",
 		"userknownhostsfile":  c.env.Home + "/.ssh/known_hosts " + c.env.Home + "/.ssh/known_hosts2",
-		"ipqos":               r.defaultQoS(),
+		"ipqos":               r.DefaultQoS(),
 		"gssapikexalgorithms": r.defaultAlgorithms(gssAlgorithms, false),
 	}
 	for key, kind := range algorithmKeys {
@@ -315,8 +315,8 @@ func (c *clientRun) updatesHostKeys() bool {
 	return c.release.has(805) && plain && c.value("verifyhostkeydns") == "false"
 }
 
-// defaultQoS is IPQoS without a line for it.
-func (r Release) defaultQoS() string {
+// DefaultQoS is IPQoS without a line for it, interactive and bulk.
+func (r Release) DefaultQoS() string {
 	switch {
 	case r.has(1001):
 		return "ef cs0"

@@ -174,6 +174,21 @@ var qos = []struct {
 	{"lowdelay", 0x10}, {"throughput", 0x08}, {"reliability", 0x04},
 }
 
+// QoSByte returns the byte that a value of IPQoS puts into packets, as a dump
+// prints the value: "af21" is 0x48. It is 0 for a value that marks nothing.
+func QoSByte(name string) int {
+	for _, q := range qos {
+		if strings.EqualFold(q.name, name) && q.value != math.MaxInt32 {
+			return q.value
+		}
+	}
+	n, err := strconv.ParseUint(name, 0, 8)
+	if err != nil {
+		return 0
+	}
+	return int(n)
+}
+
 // qosSpoken tells whether the release knows the value by this name. The three
 // old type-of-service names are still read later, as "none".
 func (r Release) qosSpoken(name string) bool {

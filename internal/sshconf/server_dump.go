@@ -18,7 +18,7 @@ func (s *serverRun) serverDefault(o serverOption) string {
 	}
 	switch {
 	case key == "ipqos":
-		return r.defaultQoS()
+		return r.DefaultQoS()
 	case key == "gssapikexalgorithms":
 		return r.defaultAlgorithms(gssAlgorithms, true)
 	case key == "permitrootlogin" && r.has(1004):

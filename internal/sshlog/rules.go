@@ -26,7 +26,8 @@ const (
 )
 
 // A rule knows one wording. Where the line names the client, the group "addr"
-// holds the address, and where it names the user, "user" does.
+// holds the address, where it names the user, "user" does, and where it names a
+// network namespace, "net".
 type rule struct {
 	kind  kind
 	match *pattern.Pattern
@@ -111,7 +112,7 @@ var sshdRules = rules([]wording{
 var kernelRules = rules([]wording{
 	{oom, `^(?:Memory cgroup out of memory|Out of memory): Kill(?:ed)? process \d+ `},
 	{oom, `^(?:Memory cgroup out of memory|Out of memory): `},
-	{conntrackFull, `^(?:nf|ip)_conntrack: (?:nf_conntrack: )?table full, dropping packet`},
+	{conntrackFull, `^(?:nf|ip)_conntrack: (?:nf_conntrack: )?table full(?: in netns (?P<net>\d+))?, dropping packet`},
 	{forkFailure, `^cgroup: fork rejected by pids controller in \S*/sshd?\.service`},
 	{forkFailure, `^VFS: file-max limit \d+ reached`},
 	{crash, `^(?:traps: )?sshd(?:-session|-auth)?\[\d+\](?::|) (?:segfault at|general protection|trap )`},

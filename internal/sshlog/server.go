@@ -11,10 +11,11 @@ import (
 // A Server counts what a server's log tells, about one client and about sshd.
 // Its zero value knows no client: nothing is ever "ours".
 type Server struct {
-	Client netip.Addr
-	User   string
-	Now    time.Time // lines older than a day before it do not count; zero counts all
-	Boot   time.Time // when the kernel's clock began; without it lines of its ring buffer have no time
+	Client  netip.Addr
+	User    string
+	Now     time.Time // lines older than a day before it do not count; zero counts all
+	Network string    // number of the server's network namespace; kernel lines that name another one are not its own
+	Boot    time.Time // when the kernel's clock began; without it lines of its ring buffer have no time
 
 	StartupDrops, StartupDropsOurs                    Count
 	Penalties, PenaltiesOurs                          Count
@@ -106,6 +107,9 @@ func (s *Server) match(raw, text string, rules []rule) {
 				return m[i]
 			}
 			return ""
+		}
+		if n := group("net"); n != "" && s.Network != "" && n != s.Network {
+			return
 		}
 		ours := s.isClient(group("addr"))
 		if r.kind == pam || r.kind == sessionFailure { // these name at most the user

@@ -158,6 +158,7 @@ var otherLines = []struct{ line, counts string }{
 	{"Nov 21 00:15:33 web1 kernel: [ 99.5] Memory cgroup out of memory: Kill process 4242 (java) score 1", "OOM"},
 	{"Nov 21 00:15:33 web1 kernel: nf_conntrack: nf_conntrack: table full, dropping packet", "ConntrackFull"},
 	{"[  12.000000] nf_conntrack: table full, dropping packet.", "ConntrackFull"},
+	{"[  12.000000] nf_conntrack: nf_conntrack: table full in netns 4026531840, dropping packet", "ConntrackFull"},
 	{"Nov 21 00:15:33 web1 kernel: sshd[99]: segfault at 0 ip 00007f sp 00007f error 4 in libc.so.6", "Crashes"},
 	{"Nov 21 00:15:33 web1 kernel: traps: sshd[99] general protection fault ip:7f sp:7f error:0", "Crashes"},
 	{`Nov 21 00:15:33 web1 kernel: audit: type=1326 audit(1.2:3): auid=1 uid=100 gid=65534 ses=1 pid=9 comm="sshd" exe="/usr/sbin/sshd" sig=31 arch=c000003e`, "Crashes"},
@@ -279,4 +280,17 @@ func (s *Server) nonZero() string {
 		}
 	}
 	return strings.Join(names, " ")
+}
+
+// TestOtherNetworks: the kernel log of a machine with containers also tells of
+// their networks, which are not the server's.
+func TestOtherNetworks(t *testing.T) {
+	for network, want := range map[string]int{"4026531840": 2, "4026531999": 1, "": 2} {
+		s := Server{Network: network}
+		s.Add("[  12.000000] nf_conntrack: nf_conntrack: table full in netns 4026531840, dropping packet")
+		s.Add("[  13.000000] nf_conntrack: nf_conntrack: table full, dropping packet")
+		if s.ConntrackFull.N != want {
+			t.Errorf("in %q: %d lines, want %d", network, s.ConntrackFull.N, want)
+		}
+	}
 }

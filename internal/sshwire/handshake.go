@@ -31,6 +31,10 @@ type Options struct {
 	StageTimeout time.Duration    // for each stage; zero is 10 s
 	OnStage      func(Stage)      // called when a stage begins, and with [StageDone] at the end
 	Now          func() time.Time // the clock that measures; nil is time.Now
+
+	// Part, when set, sends our goodbye at the end of a whole handshake and
+	// waits for the server to close. It says whether the server did.
+	Part func(seen Result, goodbye []byte) (closed bool)
 }
 
 // Lap is what one stage took. The stage in which a handshake failed has one

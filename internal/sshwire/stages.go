@@ -99,6 +99,12 @@ func (h *handshake) exchangeKeys() error {
 // waits for the server to close.
 func (h *handshake) sayGoodbye() error {
 	h.setLimit(min(leavePatience, h.opt.StageTimeout))
+	if h.opt.Part != nil {
+		packet := Goodbye()
+		h.res.ClosedAfter = h.opt.Part(h.res, packet)
+		h.wire.sent += int64(len(packet))
+		return nil
+	}
 	h.wire.write(Goodbye())
 	h.res.ClosedAfter = errors.Is(h.wire.leave(h.limit), io.EOF)
 	return nil

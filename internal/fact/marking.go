@@ -1,0 +1,32 @@
+package fact
+
+// A Mark is one traffic class and whether packets that carried it got through
+// where others of the same connection did.
+type Mark struct {
+	Way    string `json:"way"`    // "to-server" or "to-client"
+	Name   string `json:"name"`   // as OpenSSH writes it: "af21"
+	TOS    int    `json:"tos"`    // the whole byte
+	Class  string `json:"class"`  // whose mark it is: "interactive" or "bulk"
+	Passed bool   `json:"passed"` // it arrived
+}
+
+// A MarkTrial is one session of the user's own ssh on a connection of ours:
+// what became of it under a mark and, in the same session, without.
+type MarkTrial struct {
+	Way  string `json:"way"`  // "to-server" or "to-client"
+	Kind string `json:"kind"` // "switched": the mark came and went; "constant": from the SYN on; "terminal", "command", "silent": what the server marked by
+	Name string `json:"name"` // the mark, or "" when the server chose it
+	TOS  int    `json:"tos"`
+
+	Lost   int    `json:"lost"`                // times that what was sent under the mark did not arrive, sent again and again
+	Passed int    `json:"passed"`              // times that it did
+	Plain  int    `json:"plain"`               // times that the same session got through without a mark, in between
+	Unsent string `json:"not_tried,omitempty"` // why nothing was tried
+}
+
+// Facts about traffic classes (DSCP, IPQoS), which cost no connection on the
+// handshake's own, and a session each where something was suspected.
+var (
+	PathMarks  = define[[]Mark]("path.marks", "", "which traffic classes get through to the server, and back from it?")
+	MarkTrials = define[[]MarkTrial]("path.mark_trials", "", "what became of sessions that differ in their traffic class?")
+)
