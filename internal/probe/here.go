@@ -10,10 +10,11 @@ import (
 
 // Here looks at this machine's part in the network, right after the
 // connections to the server were made or were not.
-var Here = Probe{Name: "here", Yields: []fact.Any{fact.ClientConntrack}, Run: runHere}
+var Here = Probe{Name: "here", Yields: []fact.Any{fact.ClientConntrack, fact.ClientSource, fact.ClientSessions}, Run: runHere}
 
 func runHere(ctx context.Context, env *Env, facts *fact.Set) {
 	clientConntrack(ctx, env, facts)
+	clientSessions(ctx, env, facts)
 }
 
 func clientConntrack(ctx context.Context, env *Env, facts *fact.Set) {
