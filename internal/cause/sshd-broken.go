@@ -56,6 +56,7 @@ type daemon struct {
 	noDir, noKeys                        bool
 	foreign                              bool // something else than sshd answered
 	byLogin                              bool // its machine was seen through a login
+	ownReset                             bool // the reset that ended a connection came from its machine
 	release                              release
 	broken, crashed                      []string
 }
@@ -82,6 +83,8 @@ func daemonOf(v *fact.View) daemon {
 	}
 	via, _ := fact.ServerVia.In(v)
 	d.byLogin = via == "login"
+	sender, _ := fact.ResetSender.In(v)
+	d.ownReset = sender == "server"
 	first, _ := fact.FirstBytes.In(v)
 	looks, _ := fact.LooksLike.In(v)
 	before, _ := fact.PreBanner.In(v)
@@ -213,6 +216,9 @@ func judgeSSHDBroken(v *fact.View) Verdict {
 func (d daemon) possible(fault daemonFault) string {
 	switch fault {
 	case shutOutside:
+		if d.ownReset {
+			return fmt.Sprintf("%s ended at the stage %s by a reset of the server's own machine: its sshd crashed or refused, or its firewall rejects; the server's log, and its firewall's rules, would settle it", d.tally(), d.stage)
+		}
 		if d.stage == "banner" {
 			return fmt.Sprintf("sshd greeted and then ended the connection (%s), as it does when the process behind it crashes; its log would settle it", d.reason)
 		}

@@ -66,16 +66,18 @@ func (f *finding) inLogin(ctx context.Context, env *Env, facts *fact.Set, to net
 	f.least, f.most = 1, rst.Hops(ttl)-1
 }
 
-// A moment is how far a session had come: its stage, bytes both ways, and time.
+// A moment is how far a session had come: its stage, whether what we send had
+// begun to arrive, bytes both ways, and time.
 type moment struct {
 	stage string
+	flows bool
 	bytes uint64
 	time  time.Duration
 }
 
 // reached says whether a session is close to a moment where another one ended.
 func (m moment) reached(end moment) bool {
-	return sshlog.Reached(m.stage, end.stage) && (m.bytes*100 >= end.bytes*85 || m.time*10 >= end.time*9)
+	return sshlog.Reached(m.stage, end.stage) && (m.flows || !end.flows) && (m.bytes*100 >= end.bytes*85 || m.time*10 >= end.time*9)
 }
 
 // A sessionEnd is how a session of the experiment ended.
@@ -96,12 +98,13 @@ func sessionTrial(ctx context.Context, env *Env, to netip.AddrPort, floor int, n
 	defer s.Close()
 	go io.Copy(io.Discard, s.IO)
 	start := time.Now()
+	next := uint64(0) // acknowledged bytes when the last chunk has arrived
 	every := time.NewTicker(2 * time.Millisecond)
 	defer every.Stop()
 	for limit := time.After(loginTrialTime); ; {
 		info, err := s.Info()
 		if err == nil && info.State == established {
-			end.moment = moment{s.Stage(), info.BytesReceived + info.BytesAcked, time.Since(start)}
+			end.moment = moment{s.Stage(), end.flows || next > 0 && info.BytesAcked >= next, info.BytesReceived + info.BytesAcked, time.Since(start)}
 		}
 		if err == nil && info.State != established && end.muted {
 			end.reset = true // a FIN of the server's would not be heard
@@ -113,9 +116,11 @@ func sessionTrial(ctx context.Context, env *Env, to netip.AddrPort, floor int, n
 				go s.IO.Write(make([]byte, upload))
 			}
 		}
-		if !end.muted && end.stage == sshlog.Session && info.Unacked == 0 && info.NotSent == 0 {
+		if !end.muted && end.stage == sshlog.Session && info.BytesAcked >= next {
+			chunk := max(leastChunk, end.bytes/10)
+			next = info.BytesAcked + chunk
 			s.IO.SetWriteDeadline(time.Now().Add(50 * time.Millisecond))
-			s.IO.Write(make([]byte, max(leastChunk, end.bytes/10)))
+			s.IO.Write(make([]byte, chunk))
 		}
 		select {
 		case <-s.Ended():
