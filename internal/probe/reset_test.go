@@ -91,3 +91,23 @@ func TestResetAt(t *testing.T) {
 		}
 	}
 }
+
+// TestMoment: the server is muted close to where another session ended, and
+// not before what we send had begun to arrive there.
+func TestMoment(t *testing.T) {
+	end := moment{stage: "session", flows: true, bytes: 10000, time: time.Second}
+	for _, c := range []struct {
+		now  moment
+		near bool
+	}{
+		{moment{"session", true, 8500, 0}, true},
+		{moment{"session", true, 8000, 100 * time.Millisecond}, false},
+		{moment{"session", true, 100, 900 * time.Millisecond}, true},
+		{moment{"session", false, 9000, 0}, false},
+		{moment{"kex", true, 9000, 0}, false},
+	} {
+		if got := c.now.reached(end); got != c.near {
+			t.Errorf("%+v: %t", c.now, got)
+		}
+	}
+}

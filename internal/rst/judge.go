@@ -139,8 +139,14 @@ func (s *story) distance(a *Answer) {
 	apart := fmt.Sprintf("the reset arrived with TTL %d and the server's packets with TTL %s", ttl, list(a.Server))
 	switch {
 	case slices.Contains(a.Server, ttl):
-		if a.Sender == Unknown {
-			s.shape(a, fmt.Sprintf("the reset arrived with TTL %d, as the server's packets do", ttl))
+		from := fmt.Sprintf("the reset arrived with TTL %d, as the server's packets do", ttl)
+		switch {
+		case s.alive != "" && s.spoke && !s.odd():
+			// A firewall on the server resets what its socket knows nothing of.
+			a.Sender, a.Sure = Unknown, false
+			a.Reasons = append(a.Reasons, from+": a firewall on the server, or a box that copies the server's TTL")
+		case a.Sender == Unknown:
+			s.shape(a, from)
 		}
 		return
 	case ttl > low && ttl < high:
