@@ -46,13 +46,7 @@ type Result struct {
 func Run(ctx context.Context, o Options) Result {
 	start := time.Now()
 	facts := &fact.Set{Now: time.Now}
-	env := &probe.Env{
-		Target: o.Target, Local: o.Local, Budget: probe.NewBudget(o.MaxConnections),
-		Timeout: o.Timeout, Terminal: o.Terminal, Version: o.Version, Self: o.Self, Progress: o.Progress, Keep: o.Keep, Asking: o.Asking, NotSSH: probe.NewNotice(),
-	}
-	if env.Progress == nil {
-		env.Progress = func(string) {}
-	}
+	env := o.env()
 	ctx, cancel := context.WithTimeout(ctx, o.limit())
 	defer cancel()
 	for _, step := range plan(o) {
@@ -66,6 +60,18 @@ func Run(ctx context.Context, o Options) Result {
 		Target: o.Target, Resolved: env.Resolved, Facts: facts, Judgements: cause.JudgeAll(facts),
 		Connections: env.Budget.Spent(), At: start, Took: time.Since(start),
 	}
+}
+
+// env is what the probes share.
+func (o Options) env() *probe.Env {
+	env := &probe.Env{
+		Target: o.Target, Local: o.Local, Budget: probe.NewBudget(o.MaxConnections),
+		Timeout: o.Timeout, Terminal: o.Terminal, Version: o.Version, Self: o.Self, Progress: o.Progress, Keep: o.Keep, Asking: o.Asking, NotSSH: probe.NewNotice(),
+	}
+	if env.Progress == nil {
+		env.Progress = func(string) {}
+	}
+	return env
 }
 
 // typing is what a user at a terminal gets on top of the timeout, to answer

@@ -22,7 +22,7 @@ var handshakeFacts = []fact.Any{
 	fact.HandshakeBanner, fact.PreBanner, fact.FirstBytes, fact.LooksLike, fact.Refusal, fact.Complaint, fact.HandshakeTries, fact.HandshakeFailures,
 	fact.ServerKex, fact.ServerHostKey, fact.ServerCiphers, fact.ServerMACs, fact.NoCommon, fact.KexUsed, fact.HandshakeHostKey,
 	fact.ProxyStderr, fact.ProxyExit, fact.ResolveTime, fact.ConnectTime, fact.BannerTime, fact.KexInitTime, fact.KexTime,
-	fact.HandshakeSent, fact.HandshakeReceived, fact.RTT, fact.HandshakeTTL, fact.HandshakeFrozen, fact.PathMarks,
+	fact.HandshakeSent, fact.HandshakeReceived, fact.RTT, fact.HandshakeTTL, fact.PathDistanceBack, fact.HandshakeFrozen, fact.PathMarks,
 }
 
 const (

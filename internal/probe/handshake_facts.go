@@ -73,8 +73,9 @@ func (a *attempt) putWay(facts *fact.Set, source string) {
 	}
 	if a.ttl > 0 {
 		fact.HandshakeTTL.Put(facts, a.ttl, "the acknowledgements of the "+source)
+		fact.PathDistanceBack.Put(facts, distanceBack(a.ttl), "the acknowledgements of the "+source)
 	} else if a.shook != nil {
-		fact.Miss(facts, "the kernel does not say it for this connection", fact.HandshakeTTL)
+		fact.Miss(facts, "the kernel does not say it for this connection", fact.HandshakeTTL, fact.PathDistanceBack)
 	}
 	if a.rtt > 0 {
 		fact.RTT.Put(facts, a.rtt, "TCP_INFO of the "+source)
@@ -95,6 +96,17 @@ func (a *attempt) putMarks(facts *fact.Set, source string) {
 	default:
 		fact.Miss(facts, "the kernel does not say what was lost, or something else was", fact.PathMarks)
 	}
+}
+
+// distanceBack is how many hops a packet has made that arrives with this hop
+// limit: systems begin with 64, 128 or 255, and no way is longer than 64.
+func distanceBack(ttl int) int {
+	for _, initial := range []int{64, 128} {
+		if ttl <= initial {
+			return initial - ttl + 1
+		}
+	}
+	return 255 - ttl + 1
 }
 
 // putGreeting puts what came first: an identification, or what was in its

@@ -13,7 +13,8 @@ import (
 	"sshtay/internal/sock"
 )
 
-// Bounds for asking who refuses a connection.
+// Bounds for following the way to a host: as far as traceroute does, and, to
+// ask who refuses a connection, so long.
 const (
 	mostHops    = 30
 	refusalTime = 1200 * time.Millisecond // one SYN sent again is in it

@@ -61,9 +61,6 @@ func trace(ctx context.Context, local netip.Addr, to netip.AddrPort, probes []TT
 		if _, err := unix.Poll(fds, -1); err != nil && err != unix.EINTR {
 			return err
 		}
-		if fds[0].Revents != 0 {
-			return nil
-		}
 		now := time.Now()
 		kept := waiting[:0]
 		for i, p := range waiting {
@@ -79,6 +76,9 @@ func trace(ctx context.Context, local netip.Addr, to netip.AddrPort, probes []TT
 			heard(reply)
 		}
 		waiting = kept
+		if fds[0].Revents != 0 { // what had come by then was heard
+			return nil
+		}
 	}
 	return nil
 }

@@ -1,0 +1,36 @@
+package diagnose
+
+import (
+	"context"
+	"time"
+
+	"sshtay/internal/fact"
+	"sshtay/internal/probe"
+)
+
+// A PathResult is what following the way to a host has found.
+type PathResult struct {
+	Result
+	Detour  string // why there is no way to follow, or ""
+	Instead string // what to type then, or ""
+}
+
+// Path follows the way to the target, as long as is wanted: a handshake says
+// where to, and how far away that is. When ctx ends, what is known by then
+// stands.
+func Path(ctx context.Context, o Options, trace probe.TraceOptions) PathResult {
+	start := time.Now()
+	env, facts := o.env(), &fact.Set{Now: time.Now}
+	r := PathResult{}
+	limited, cancel := context.WithTimeout(ctx, o.Timeout)
+	defer cancel()
+	probe.Config.Run(limited, env, facts)
+	_, refused := fact.ClientConfigError.Get(facts)
+	if r.Detour, r.Instead = probe.Detour(env); !refused && r.Detour == "" {
+		probe.Handshake.Run(limited, env, facts)
+		env.Progress("")
+		probe.Trace(ctx, env, facts, trace)
+	}
+	r.Result = Result{Target: o.Target, Resolved: env.Resolved, Facts: facts, Connections: env.Budget.Spent(), At: start, Took: time.Since(start)}
+	return r
+}
