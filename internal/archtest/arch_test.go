@@ -23,7 +23,8 @@ var layers = map[string]struct{ may, why string }{
 	"internal/remedy":            {"", "plans are data"},
 	"internal/sshwire":           {"", "bytes in, values out: it can be fuzzed and reused"},
 	"internal/sshconf":           {"", "configuration text in, values out"},
-	"internal/sshlog":            {"pattern", "log text in, symptoms out"},
+	"internal/sshlog":            {"", "log text in, symptoms out"},
+	"internal/explain":           {"cause report sshlog", "symptoms in, weighed causes out: no log is read here, and nothing is asked of a machine"},
 	"internal/rst":               {"", "packets in, who sent the reset out: judged without a socket or a clock"},
 	"internal/pattern":           {"", "one way to keep patterns from costing time at every start"},
 	"internal/sock":              {"", "what a kernel tells and takes of a socket, judged by nobody here"},
@@ -37,7 +38,7 @@ var layers = map[string]struct{ may, why string }{
 	"internal/report/reporttest": {"", "tests of any package hold reports to the published schema; the product never does"},
 	"internal/demo":              {"", "faulty servers on loopback know nothing of who diagnoses them"},
 	"internal/lab":               {"host", "scenarios know nothing of the code they judge: they run the program"},
-	"internal/cli":               {"bundle diagnose cause report demo lab host target probe fact sock visible", "the shell around the core; nobody imports it"},
+	"internal/cli":               {"bundle diagnose cause report explain sshlog demo lab host target probe fact sock visible", "the shell around the core; nobody imports it"},
 }
 
 // pure packages use only the standard packages of harmless: no clock, no

@@ -4,11 +4,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"sshtay/internal/pattern"
 )
 
-// A Line is one line of a system log, taken apart.
+// A Line is one line of a log, taken apart.
 type Line struct {
 	Time   time.Time     // zero when the line has none
 	Uptime time.Duration // in its place in the kernel's ring buffer: the time since the start
@@ -17,66 +15,243 @@ type Line struct {
 	Text   string        // the program's own message
 }
 
-// head is what loggers put before a message: priority, time, host, and with
-// busybox facility and level. None of it is chosen by a client.
-var head = pattern.New(`^(?:<\d{1,3}>)?` +
-	`(?:(?P<time>[A-Z][a-z]{2} [ 0-3]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?) )?` +
-	`(?:[^\s:\[]+ )?(?:[a-z0-9]+\.[a-z]+ )?` +
-	`(?P<ident>[A-Za-z0-9_./@-]+)(?:\[(?P<pid>\d+)\])?: (?P<text>.*)$`)
-
-// uptime is how the kernel's ring buffer begins a line.
-var uptime = pattern.New(`^\[ *(\d{1,9}\.\d+)\] ?`)
-
-// ParseLine takes a line of a log apart: journald's short formats, the files
-// of syslog daemons, busybox's log, the kernel's ring buffer. A time without a
-// year is the last such time before now, in now's location.
+// ParseLine takes a line of a system log apart: journald's short formats, the
+// files of syslog daemons, busybox's log, the kernel's ring buffer. It returns
+// false for a line without a program. A time without a year is the last such
+// time before now, in now's location.
 func ParseLine(line string, now time.Time) (Line, bool) {
+	f := framer{clock: clock{now: now}}
+	l, kind := f.parse(line)
+	return l, kind == framed && l.Ident != ""
+}
+
+// A framing is what stood around the text of a line.
+type framing uint8
+
+const (
+	bare   framing = iota // nothing: a program's standard error
+	timed                 // a time, or what containers put there, and no program
+	framed                // a program, as loggers name it
+)
+
+// A framer takes lines apart. It remembers times: the next line has mostly the
+// same one.
+type framer struct {
+	clock clock
+	deep  int    // how many frames are open
+	part  string // the begin of a line that a container's log has cut
+}
+
+// maxDeep bounds frames within frames: a container's around a logger's.
+const maxDeep = 3
+
+// parse takes a line apart. What has no frame is its own text.
+func (f *framer) parse(line string) (Line, framing) {
 	line = strings.TrimRight(line, "\r\n")
-	if text, up, ok := cutUptime(line); ok {
-		return Line{Ident: "kernel", Text: text, Uptime: up}, true
+	if line == "" {
+		return Line{}, bare
 	}
-	m := head.FindStringSubmatch(line)
-	if m == nil {
-		return Line{}, false
-	}
-	l := Line{Ident: m[2], Text: m[4], Time: parseTime(m[1], now)}
-	l.PID, _ = strconv.Atoi(m[3])
-	if i := strings.LastIndexByte(l.Ident, '/'); i >= 0 {
-		l.Ident = l.Ident[i+1:]
-	}
-	if l.Ident == "kernel" {
-		l.Text, _, _ = cutUptime(l.Text)
-	}
-	return l, true
-}
-
-func cutUptime(s string) (text string, up time.Duration, ok bool) {
-	m := uptime.FindStringSubmatch(s)
-	if m == nil {
-		return s, 0, false
-	}
-	seconds, _ := strconv.ParseFloat(m[1], 64)
-	return s[len(m[0]):], time.Duration(seconds * float64(time.Second)), true
-}
-
-var layouts = []string{
-	"2006-01-02T15:04:05Z07:00", "2006-01-02T15:04:05-0700", "2006-01-02 15:04:05Z07:00",
-	"2006-01-02T15:04:05", "2006-01-02 15:04:05",
-}
-
-func parseTime(s string, now time.Time) time.Time {
-	s = strings.Replace(s, ",", ".", 1)
-	for _, layout := range layouts {
-		if t, err := time.ParseInLocation(layout, s, now.Location()); err == nil {
-			return t
+	switch line[0] {
+	case '{':
+		if l, kind, ok := f.json(line); ok {
+			return l, kind
+		}
+	case '[':
+		if text, up, ok := cutUptime(line); ok {
+			host, _, _ := strings.Cut(text, " ")
+			if l, kind := f.after(Line{Uptime: up}, text, true); kind == framed && l.PID != 0 && isHost(host) {
+				return l, kind // journalctl -o short-monotonic
+			}
+			return Line{Ident: "kernel", Text: text, Uptime: up}, framed
 		}
 	}
-	t, err := time.ParseInLocation("Jan _2 15:04:05 2006", s+" "+strconv.Itoa(now.Year()), now.Location())
-	if err != nil {
-		return time.Time{}
+	rest, version5424 := cutPriority(line)
+	if version5424 {
+		if l, ok := f.rfc5424(rest); ok {
+			return l, framed
+		}
 	}
-	if t.After(now.Add(24 * time.Hour)) {
-		t = t.AddDate(-1, 0, 0)
+	if l, ok := f.windows(rest); ok {
+		return l, framed
 	}
-	return t
+	if t, after, ok := f.clock.cut(rest); ok {
+		return f.after(Line{Time: t}, after, true)
+	}
+	return f.after(Line{}, rest, false)
+}
+
+// after reads what follows the time: host, facility and level as busybox has
+// them, program, process. Without a time only programs that matter count: the
+// text may hold colons itself.
+func (f *framer) after(l Line, rest string, hasTime bool) (Line, framing) {
+	kind := bare
+	if hasTime {
+		kind = timed
+		if stream, text, ok := cutCRI(rest); ok {
+			return f.container(l, stream, text)
+		}
+	}
+	skipped, most := rest, 0
+	if hasTime {
+		most = 2
+	}
+	for i := 0; i <= most; i++ {
+		word, after, more := strings.Cut(skipped, " ")
+		if ident, pid, ok := cutIdent(word); ok && more {
+			if pid == 0 && !matters(ident) && (i == 0 || theCatalogue().any.find(rest, &Captured{}) != nil) {
+				break
+			}
+			l.Ident, l.PID, l.Text = ident, pid, after
+			if ident == "kernel" {
+				l.Text, _, _ = cutUptime(after)
+			}
+			return l, framed
+		}
+		if !more || !isHost(word) {
+			break
+		}
+		skipped = after
+	}
+	if hasTime && f.deep < maxDeep {
+		f.deep++
+		inner, k := f.parse(rest)
+		f.deep--
+		if k != bare {
+			if inner.Time.IsZero() {
+				inner.Time = l.Time
+			}
+			return inner, max(k, timed)
+		}
+	}
+	l.Text = rest
+	return l, kind
+}
+
+// matters says whether a program's messages are in the catalogue.
+func matters(ident string) bool {
+	switch ident {
+	case "sshd", "sshd-session", "sshd-auth", "kernel", "systemd", "systemd-oomd", "dropbear":
+		return true
+	}
+	return false
+}
+
+// cutIdent takes "/usr/sbin/sshd[21597]:" apart.
+func cutIdent(word string) (ident string, pid int, ok bool) {
+	word, ok = strings.CutSuffix(word, ":")
+	if !ok || word == "" {
+		return "", 0, false
+	}
+	if before, inside, has := strings.Cut(word, "["); has {
+		number, closed := strings.CutSuffix(inside, "]")
+		n, isNumber := digits(number)
+		if !closed || !isNumber {
+			return "", 0, false
+		}
+		word, pid = before, n
+	}
+	if word == "" {
+		return "", 0, false
+	}
+	for i := range len(word) {
+		c := word[i]
+		if c|0x20-'a' > 'z'-'a' && c-'0' > 9 && c != '_' && c != '.' && c != '/' && c != '@' && c != '-' && c != '(' && c != ')' {
+			return "", 0, false
+		}
+	}
+	return word[strings.LastIndexByte(word, '/')+1:], pid, true
+}
+
+// isHost says whether a word may be a host's name, or busybox's "auth.info".
+func isHost(word string) bool {
+	return word != "" && strings.IndexByte(word, ':') < 0 && strings.IndexByte(word, '[') < 0
+}
+
+// cutPriority takes "<38>" from the begin, and says whether RFC 5424's version
+// follows it.
+func cutPriority(line string) (rest string, version5424 bool) {
+	if line == "" || line[0] != '<' {
+		return line, false
+	}
+	end := strings.IndexByte(line, '>')
+	if end < 2 || end > 4 {
+		return line, false
+	}
+	if _, ok := digits(line[1:end]); !ok {
+		return line, false
+	}
+	rest = line[end+1:]
+	if after, ok := strings.CutPrefix(rest, "1 "); ok {
+		return after, true
+	}
+	return rest, false
+}
+
+// rfc5424 reads TIME HOST PROGRAM PROCESS MESSAGE-ID DATA TEXT.
+func (f *framer) rfc5424(s string) (Line, bool) {
+	fields := strings.SplitN(s, " ", 6)
+	if len(fields) < 6 {
+		return Line{}, false
+	}
+	t, _, _ := f.clock.cut(fields[0] + " ")
+	text, ok := strings.CutPrefix(fields[5], "-")
+	if !ok {
+		end := strings.LastIndexByte(fields[5], ']')
+		if end < 0 {
+			return Line{}, false
+		}
+		text = fields[5][end+1:]
+	}
+	pid, _ := digits(fields[3])
+	text = strings.TrimPrefix(strings.TrimPrefix(text, " "), "\ufeff")
+	return Line{Time: t, Ident: fields[2], PID: pid, Text: text}, true
+}
+
+// windows reads a line of sshd.log on Windows: PROCESS DATE TIME TEXT.
+func (f *framer) windows(s string) (Line, bool) {
+	pid, rest, ok := strings.Cut(s, " ")
+	n, isNumber := digits(pid)
+	if !ok || !isNumber || len(rest) < 11 || rest[4] != '-' {
+		return Line{}, false
+	}
+	t, text, ok := f.clock.cut(rest)
+	if !ok {
+		return Line{}, false
+	}
+	return Line{Time: t, Ident: "sshd", PID: n, Text: text}, true
+}
+
+// cutUptime takes the ring buffer's "[ 3600.123456] " from the begin.
+func cutUptime(s string) (text string, up time.Duration, ok bool) {
+	if s == "" || s[0] != '[' {
+		return s, 0, false
+	}
+	end := strings.IndexByte(s, ']')
+	if end < 0 || end > 20 {
+		return s, 0, false
+	}
+	number := strings.TrimLeft(s[1:end], " ")
+	whole, part, dot := strings.Cut(number, ".")
+	if _, ok := digits(whole); !ok || !dot || len(whole) > 9 {
+		return s, 0, false
+	}
+	if _, ok := digits(part); !ok {
+		return s, 0, false
+	}
+	seconds, _ := strconv.ParseFloat(number, 64)
+	return strings.TrimPrefix(s[end+1:], " "), time.Duration(seconds * float64(time.Second)), true
+}
+
+// digits reads a number of at most nine digits.
+func digits(s string) (n int, ok bool) {
+	if s == "" || len(s) > 9 {
+		return 0, false
+	}
+	for i := range len(s) {
+		if s[i]-'0' > 9 {
+			return 0, false
+		}
+		n = n*10 + int(s[i]-'0')
+	}
+	return n, true
 }

@@ -4,8 +4,6 @@ import (
 	"net/netip"
 	"strings"
 	"time"
-
-	"sshtay/internal/pattern"
 )
 
 // A Server counts what a server's log tells, about one client and about sshd.
@@ -61,22 +59,20 @@ func (s *Server) Add(raw string) {
 		return
 	}
 	raw = strings.TrimRight(raw, "\r\n")
+	all := theCatalogue()
 	switch l.Ident {
 	case "sshd", "sshd-session", "sshd-auth":
 		s.Lines++
 		if s.names(l.Text) {
 			s.ClientLines.add(raw, maxClientLines)
 		}
-		s.match(raw, level.Regexp().ReplaceAllString(l.Text, ""), sshdRules)
+		s.match(raw, cutLevel(cutTail(l.Text)), &all.sshdOnly)
 	case "kernel":
-		s.match(raw, l.Text, kernelRules)
+		s.match(raw, l.Text, &all.kernelOnly)
 	case "systemd", "systemd-oomd":
-		s.match(raw, l.Text, serviceRules)
+		s.match(raw, l.Text, &all.unitOnly)
 	}
 }
-
-// level is what OpenSSH puts before messages that are no information.
-var level = pattern.New(`^(?:error|fatal): `)
 
 // names says whether the text holds the client's address as a word.
 func (s *Server) names(text string) bool {
@@ -96,72 +92,76 @@ func (s *Server) isClient(address string) bool {
 	return err == nil && s.Client.IsValid() && a.Unmap().WithZone("") == s.Client.Unmap().WithZone("")
 }
 
-func (s *Server) match(raw, text string, rules []rule) {
-	for _, r := range rules {
-		m := r.match.FindStringSubmatch(text)
-		if m == nil {
-			continue
-		}
-		group := func(name string) string {
-			if i := r.match.Regexp().SubexpIndex(name); i >= 0 {
-				return m[i]
-			}
-			return ""
-		}
-		if n := group("net"); n != "" && s.Network != "" && n != s.Network {
-			return
-		}
-		ours := s.isClient(group("addr"))
-		if r.kind == pam || r.kind == sessionFailure { // these name at most the user
-			user := group("user")
-			ours = user == "" || s.User == "" || user == s.User
-		}
-		all, own := s.tally(r.kind)
-		if all != nil {
-			all.add(raw, maxLast)
-		}
-		if own != nil && ours {
-			own.add(raw, maxLast)
-		}
+func (s *Server) match(raw, text string, known *index) {
+	var c Captured
+	m := known.find(text, &c)
+	if m == nil {
 		return
+	}
+	tells := m.toldBy(sshd)
+	if tells == ConntrackFull && c.Number != "" && s.Network != "" && c.Number != s.Network {
+		return
+	}
+	ours := s.isClient(c.Addr)
+	if tells == AccountRefused || tells == NoLogin || tells == SessionBroken { // these name at most the user
+		ours = c.User == "" || s.User == "" || c.User == s.User
+	}
+	all, own := s.tally(tells)
+	if all != nil {
+		all.add(raw, maxLast)
+	}
+	if own != nil && ours {
+		own.add(raw, maxLast)
 	}
 }
 
-// tally is where a kind of line is counted: all of them, and ours.
-func (s *Server) tally(k kind) (all, ours *Count) {
-	switch k {
-	case startupDrop:
+// tally is where a line that tells something is counted: all of them, and ours.
+func (s *Server) tally(tells Symptom) (all, ours *Count) {
+	switch tells {
+	case StartupDrop:
 		return &s.StartupDrops, &s.StartupDropsOurs
-	case penalty:
+	case Penalty:
 		return &s.Penalties, &s.PenaltiesOurs
-	case graceTimeout:
+	case GraceTimeout:
 		return &s.GraceTimeouts, &s.GraceTimeoutsOurs
-	case noMoreSessions:
+	case NoMoreSessions:
 		return &s.NoMoreSessions, nil
-	case forkFailure:
+	case ForkFailure:
 		return &s.ForkFailures, nil
-	case crash:
+	case ChildCrash:
 		return &s.Crashes, nil
-	case broken:
+	case DaemonBroken, OpenSSLMismatch:
 		return &s.Broken, nil
-	case oom:
+	case OutOfMemory:
 		return &s.OOM, nil
-	case conntrackFull:
+	case ConntrackFull:
 		return &s.ConntrackFull, nil
-	case refused:
+	case TCPWrapped:
 		return nil, &s.RefusedOurs
-	case tooManyAuth:
+	case MaxAuthTries:
 		return nil, &s.TooManyAuthOurs
-	case clientTimeout:
+	case ClientSilent:
 		return nil, &s.ClientTimeoutsOurs
-	case inactive:
+	case Inactive:
 		return nil, &s.InactiveOurs
-	case reset:
+	case ClientReset, ClientResetEarly, ClientTimedOut:
 		return nil, &s.ResetsOurs
-	case negotiation:
+	case ClientNoCommon:
 		return nil, &s.NegotiationOurs
-	case pam:
+	case AccountRefused, NoLogin:
 		return nil, &s.PAMOurs
+	case SessionBroken:
+		return nil, &s.SessionFailuresOurs
 	}
-	return nil, &s.SessionFailuresOurs
+	return nil, nil
 }
+
+// Filter is a POSIX extended regular expression, of plain words only, that
+// every line matches which some rule counts whoever it is about. What counts
+// only when it is ours names our address. A server can select lines with it
+// before it sends them.
+const Filter = `axStartups|axstartups|enalties |penalty: |penalised|activating|active penalty|Too many incoming|Timeout before|no more sessions|` +
+	`fork: |fork of|fork rejected|accept: |socketpair|openpty|pty_req|temporarily unavailable|terminated by signal|child crash|killed by|Killed /|by the OOM|oom-kill|` +
+	`no hostkeys|rivilege separation|must be owned|Bind to port|Cannot bind|rexec|ssh_msg_recv|not supported here|not executable|RESTART FAILED|slots full|` +
+	`bad configuration| line [0-9]|IPQoS|OpenSSL version|Access denied|PAM: pam_|because /|because shell|oo many |chroot|subsystem not found|execution failed|` +
+	`ut of memory|table full|file-max|segfault|general protection|trap |type=1326|Failed with result|repeated too quickly|Trigger limit`

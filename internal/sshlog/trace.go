@@ -3,8 +3,6 @@ package sshlog
 import (
 	"slices"
 	"strings"
-
-	"sshtay/internal/pattern"
 )
 
 // The stages of a run of ssh, in order. Each is named when it is completed.
@@ -80,11 +78,9 @@ func (t *Trace) Add(line string) (own bool) {
 		}
 		return true
 	}
-	for _, s := range sayings {
-		if s.match.MatchString(line) {
-			t.say(line, s.reason)
-			return true
-		}
+	if m := theCatalogue().sshOnly.find(line, &Captured{}); m != nil && (m.tells == SawNote || !m.tells.IsProgress()) {
+		t.say(line, symptomTable[m.tells].reason)
+		return true
 	}
 	if t.Proxy && t.Stage() == None && line != "" {
 		t.say(line, "") // the proxy's own words
@@ -99,44 +95,39 @@ func (t *Trace) reach(stage string) { t.stage = max(t.stage, slices.Index(stages
 
 // debug reads a line of the debug level: these tell how far ssh got.
 func (t *Trace) debug(line string) {
-	has := func(prefix string) bool { return strings.HasPrefix(line, prefix) }
-	switch {
-	case has("Executing proxy "):
+	var c Captured
+	m := theCatalogue().sshOnly.find(line, &c)
+	if m == nil {
+		return
+	}
+	switch m.tells {
+	case SawProxy:
 		t.Proxy, t.MayAsk = true, true // a jump host may ask before ours does
-	case line == "Connection established.":
+	case SawConnected:
 		t.reach(Connect)
-	case has("Remote protocol version "):
-		t.reach(Banner)
-		_, software, _ := strings.Cut(line, "remote software version ")
-		t.Software = software
-	case has("Server host key: "):
-		t.MayAsk = true
-	case line == "SSH2_MSG_NEWKEYS received":
-		t.reach(Kex)
-	case has("Authentications that can continue: "):
-		_, methods, _ := strings.Cut(line, ": ")
-		t.Methods = strings.SplitN(methods, ",", maxMethods+1)
-		t.Methods = t.Methods[:min(len(t.Methods), maxMethods)]
-	case has("Server accepts key: "):
-		t.Taken = true
-	case has("Authentication succeeded ("):
-		t.reach(Auth)
-		t.Method = strings.TrimRight(strings.TrimPrefix(line, "Authentication succeeded ("), ").")
-	case has("Sending command: "), has("Sending subsystem: "):
-		t.reach(Session)
-	case throttled.MatchString(line):
-		t.say(line, "throttled")
-	case preBanner.MatchString(line):
+	case SawPreBanner:
 		t.spoke = true
+	case SaidThrottled, SaidRefused:
+		t.say(line, symptomTable[m.tells].reason)
+	case SawBanner:
+		t.reach(Banner)
+		_, t.Software, _ = strings.Cut(line, "remote software version ")
+	case SawKexReply:
+		t.MayAsk = true
+	case SawKex:
+		t.reach(Kex)
+	case SawMethods:
+		t.Methods = strings.SplitN(c.Detail, ",", maxMethods+1)
+		t.Methods = t.Methods[:min(len(t.Methods), maxMethods)]
+	case SawKeyAccepted:
+		t.Taken = true
+	case SawAuth:
+		t.reach(Auth)
+		t.Method = c.Detail
+	case SawSession:
+		t.reach(Session)
 	}
 }
-
-// preBanner is a line that came before the identification; throttled is what
-// sshd prints in place of its own when it refuses.
-var (
-	preBanner = pattern.New(`^(kex_exchange_identification: banner line \d+: |ssh_exchange_identification: )`)
-	throttled = pattern.New(`^(kex|ssh)_exchange_identification: (banner line \d+: )?(Exceeded MaxStartups|Not allowed at this time)`)
-)
 
 // authenticated reads `Authenticated to HOST ([ADDR]:PORT) using "METHOD".`,
 // and the form without a method that came before 8.9.

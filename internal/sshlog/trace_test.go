@@ -123,7 +123,7 @@ func TestSayings(t *testing.T) {
 
 // TestWordsAreOfTheClosedList: causes know no other words than these.
 func TestWordsAreOfTheClosedList(t *testing.T) {
-	for _, s := range sayings {
+	for _, s := range symptomTable {
 		if s.reason != "" && !slices.Contains(fact.LoginReasons, s.reason) {
 			t.Errorf("%q is not a word of login.reason", s.reason)
 		}

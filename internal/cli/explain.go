@@ -1,0 +1,153 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"sshtay/internal/explain"
+	"sshtay/internal/report"
+	"sshtay/internal/sshlog"
+)
+
+const explainHelp = `Explain reads what ssh, sshd or another program of either side printed or logged
+when a connection failed, and weighs what may have caused it: with the lines that
+speak for each cause and against it, and the command that would settle it.
+
+It knows the output of ssh (-v to -vvv), the logs of sshd 6.6 to 10.x and dropbear,
+and what PuTTY, libssh, paramiko, Go programs, git, rsync, scp, Ansible and VS Code
+say; as files of syslog, from journalctl (text or JSON), Windows, Docker and
+Kubernetes; packed with gzip, zstd or bzip2; rotated files in any order. Without a
+file it reads standard input. Nothing is sent anywhere.`
+
+// explainMemory is where the collector begins to save memory: reading needs
+// little at a time, however large the log is.
+const explainMemory = 40 << 20
+
+func (sh *shell) explainCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "explain [FILE...|-]",
+		Short: "say what may have caused what a log or ssh's output tells",
+		Long:  explainHelp,
+		Example: `  ssh -vvv web1 2>&1 | sshtay explain
+  sshtay explain /var/log/auth.log*
+  journalctl -u ssh -o json --since today | sshtay explain --json | jq .ranking`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			debug.SetMemoryLimit(explainMemory)
+			debug.SetGCPercent(50)
+			story, problems, err := sh.readLogs(cmd.Context(), args)
+			if err != nil {
+				return err
+			}
+			e := explain.Of(story)
+			e.Next = known(cmd.Root(), e.Next)
+			e.Read.Files, e.Read.Problems = append([]string{}, args...), problems
+			return sh.explained(e, asJSON)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the explanation as JSON")
+	return cmd
+}
+
+// readLogs reads logs, the rotated ones in their order. What cannot be read is
+// a problem to be told; it is an error when there is nothing else.
+func (sh *shell) readLogs(ctx context.Context, names []string) (*sshlog.Story, []string, error) {
+	if len(names) == 0 {
+		names = []string{"-"}
+		if isTerminal(sh.in) {
+			fmt.Fprintln(sh.err, "sshtay: reading standard input: paste the lines, then type Ctrl-D")
+		}
+	}
+	var story sshlog.Story
+	var problems []string
+	for _, name := range sshlog.InOrder(names) {
+		if err := sh.readLog(ctx, name, &story); err != nil {
+			if ctx.Err() != nil {
+				return nil, nil, exitError{exitUsage, "interrupted", ""}
+			}
+			problems = append(problems, fmt.Sprintf("%s: %v", name, plainError(err)))
+		}
+	}
+	story.End()
+	if story.Lines == 0 && len(problems) > 0 {
+		return nil, nil, exitError{exitUsage, strings.Join(problems, "\n"), "sshtay explain --help"}
+	}
+	return &story, problems, nil
+}
+
+func (sh *shell) readLog(ctx context.Context, name string, story *sshlog.Story) error {
+	in, now := sh.in, time.Now()
+	if name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+			now = info.ModTime() // a year that lines do not have is the file's
+		}
+		in = f
+	}
+	text, err := sshlog.Decoded(in)
+	if err != nil {
+		return err
+	}
+	return sshlog.Read(ctx, text, sshlog.Options{Source: name, Now: now}, func(b *sshlog.Batch) error {
+		story.Add(b)
+		return nil
+	})
+}
+
+// plainError says a file's trouble without its name, which stands before it.
+func plainError(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
+}
+
+// known keeps the commands whose verb this program has.
+func known(root *cobra.Command, commands []string) []string {
+	kept := []string{}
+	for _, c := range commands {
+		words := strings.Fields(c)
+		found, _, err := root.Find(words[1:])
+		if err != nil || found == root {
+			words[1] = "check"
+			c = strings.Join(words, " ")
+		}
+		if !slices.Contains(kept, c) {
+			kept = append(kept, c)
+		}
+	}
+	return kept
+}
+
+func (sh *shell) explained(e report.Explanation, asJSON bool) error {
+	var err error
+	if asJSON {
+		err = report.ExplainJSON(sh.out, e)
+	} else {
+		err = report.ExplainText(sh.out, e, report.TextOptions{Width: width(sh.out), Color: isTerminal(sh.out) && !noColor()})
+	}
+	switch {
+	case err != nil && !errors.Is(err, io.ErrClosedPipe):
+		return exitError{exitUsage, err.Error(), ""}
+	case len(e.Ranking) > 0:
+		return exitError{exitFindings, "", ""}
+	case e.Read.Attempts+e.Read.Connections == 0:
+		return exitError{exitUnknown, "", ""}
+	}
+	return nil
+}
