@@ -63,9 +63,18 @@ func TestPacketsWatched(t *testing.T) {
 			see(on, peer.at, mine, rst.RST, 901, 0, 63)
 		}
 	}
+	// Before that, one that the server closed and whose last words met its kernel.
+	before := netip.AddrPortFrom(me.Addr(), 49000)
+	at = -10
+	see(2, before, web, rst.SYN, 100, 0, 64)
+	see(2, web, before, rst.SYN|rst.ACK, 900, 101, 61)
+	see(2, before, web, rst.ACK, 101, 901, 64)
+	see(2, web, before, rst.FIN|rst.ACK, 901, 101, 61)
+	see(2, before, web, rst.ACK, 101, 902, 64)
+	see(2, web, before, rst.RST, 902, 0, 61)
 	all := w.answers(func(a netip.Addr) bool { return a == web.Addr() })
-	if len(all) != 1 {
-		t.Fatalf("%d connections were reset", len(all))
+	if len(all) != 2 || all[0].Closed || !all[1].Closed {
+		t.Fatalf("%d connections were reset: %+v", len(all), all)
 	}
 	if a := all[0]; a.Sender != rst.Middlebox || a.Hops != 2 || a.Resets != 1 || !reflect.DeepEqual(a.Server, []int{61}) {
 		t.Errorf("%+v", a)

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -107,7 +108,8 @@ func (f *watched) add(p rst.Packet) {
 }
 
 // answers judges every connection to one of the addresses that was reset, the
-// first one first.
+// first one first. Those that the server had closed in order come last: a reset
+// is how its kernel answers what still arrives then.
 func (w *packets) answers(is func(netip.Addr) bool) []rst.Answer {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -130,6 +132,11 @@ func (w *packets) answers(is func(netip.Addr) bool) []rst.Answer {
 			all = append(all, a)
 		}
 	}
-	slices.SortStableFunc(all, func(a, b rst.Answer) int { return int(a.Reset.At - b.Reset.At) })
+	slices.SortStableFunc(all, func(a, b rst.Answer) int {
+		if a.Closed != b.Closed {
+			return map[bool]int{false: -1, true: 1}[a.Closed]
+		}
+		return cmp.Compare(a.Reset.At, b.Reset.At)
+	})
 	return all
 }

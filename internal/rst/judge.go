@@ -22,6 +22,7 @@ type Answer struct {
 	Hops    int      // from here to the sender, the first router being 1; 0 is not known
 	Reset   Packet   // the first one
 	Resets  int      // how many came
+	Closed  bool     // the server had closed the connection in order before
 	Server  []int    // the TTLs with which the server's own packets arrived
 	Reasons []string // what shows it, plain sentences without an end; never empty
 }
@@ -35,7 +36,7 @@ func Judge(flow []Packet, server netip.AddrPort, others []int) (Answer, bool) {
 	if !found {
 		return Answer{}, false
 	}
-	a := Answer{Sender: Unknown, Reset: s.resets[0], Resets: len(s.resets), Server: s.ttls}
+	a := Answer{Sender: Unknown, Reset: s.resets[0], Resets: len(s.resets), Closed: s.closed, Server: s.ttls}
 	if len(a.Server) == 0 {
 		a.Server = slices.Compact(slices.Sorted(slices.Values(others)))
 	}
