@@ -3,9 +3,11 @@
 package lab
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -108,4 +110,62 @@ func BenchmarkStart(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(file.Size())/(1<<20), "MiB/file")
+}
+
+// BenchmarkLoss is what it takes to find that one packet in twenty is lost on
+// the way from the server, beside what is typed today, in the same world. A
+// ping cannot tell on which way its answer was lost.
+func BenchmarkLoss(b *testing.B) {
+	testenv.Need(b, "mtr", "fping")
+	w := ordinary(b)
+	w.Lanes[ToServer].Delay, w.Lanes[ToClient].Delay = 20*time.Millisecond, 20*time.Millisecond
+	w.Lanes[ToClient].Loss = 0.05
+	live, err := (&Lab{Program: os.Getenv("SSHTAY"), Seed: 1}).Up(b.Context(), w)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer live.Down()
+	for _, c := range []struct{ name, line, says string }{
+		{"check", "sshtay check --json web1", `"path.loss_from_server":`},
+		{"mtr", "mtr -n -r -c 10 203.0.113.10", "Loss%"},
+		{"fping", "fping -c 10 203.0.113.10", "%loss"},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			found := 0
+			for b.Loop() {
+				r, err := live.shell(c.line, time.Minute)
+				if err != nil {
+					b.Fatalf("%s: %v: %s %s", c.line, err, r.Stdout, r.Stderr)
+				}
+				out := string(r.Stdout) + string(r.Stderr)
+				if !strings.Contains(out, c.says) {
+					b.Fatalf("%s: says nothing of loss: %s", c.line, out)
+				}
+				if lossWasSeen(c.name, out) {
+					found++
+				}
+			}
+			b.ReportMetric(b.Elapsed().Seconds()/float64(b.N), "s/run")
+			b.ReportMetric(float64(found)/float64(b.N), "found/run")
+		})
+	}
+}
+
+// lossWasSeen says whether a program showed any loss up to the server.
+func lossWasSeen(program, out string) bool {
+	switch program {
+	case "check":
+		var r Report
+		return json.Unmarshal([]byte(out), &r) == nil && slices.ContainsFunc(r.Findings, func(f struct {
+			Cause  string `json:"cause"`
+			Status string `json:"status"`
+		}) bool {
+			return f.Cause == "path-loss"
+		})
+	case "mtr":
+		lines := strings.Split(strings.TrimSpace(out), "\n")
+		fields := strings.Fields(lines[len(lines)-1])
+		return len(fields) > 2 && fields[2] != "0.0%"
+	}
+	return !strings.Contains(out, "/0%,") && !strings.HasSuffix(strings.TrimSpace(out), "/0%")
 }
