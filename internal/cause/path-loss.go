@@ -23,7 +23,7 @@ var _ = register(Cause{
 		Fixed: "Not by a setting of ssh. The owner of the segment that loses packets mends it: a bad cable, a radio link, a full line, a router at its limit. The remedy is the text to send there, with what was counted, when, and between which addresses.",
 	},
 	Needs: []fact.Any{
-		fact.PathFlows, fact.PathLossToServer, fact.PathLossFromServer, fact.PathMeasured, fact.HandshakeStage, fact.HandshakeReason, fact.LoginStage, fact.LoginReason, fact.ServerClientAddress,
+		fact.PathFlows, fact.PathLossToServer, fact.PathLossFromServer, fact.PathMeasured, fact.PathHops, fact.HandshakeStage, fact.HandshakeReason, fact.LoginStage, fact.LoginReason, fact.ServerClientAddress,
 		fact.ServerAliveInterval, fact.ServerAliveCountMax,
 	},
 	Judge: judgeLoss,
@@ -69,9 +69,11 @@ type lossView struct {
 	stuck    []fact.Flow // of the user's: they wait in vain
 	lossy    []fact.Flow // of the user's: they lost much since they began
 	fails    bool        // a new connection, or the login, ran out of time or was cut
-	full     string      // that a queue on the way is full, and how that shows
-	stalls   bool        // a connection of the check ended without an answer
-	dead     bool        // no new connection gets an answer
+	begins   string      // the hop at which the loss begins, where the way shows it
+	hops     []fact.Hop
+	full     string // that a queue on the way is full, and how that shows
+	stalls   bool   // a connection of the check ended without an answer
+	dead     bool   // no new connection gets an answer
 }
 
 func lossOf(v *fact.View) (l lossView, seen bool) {
@@ -91,6 +93,12 @@ func lossOf(v *fact.View) (l lossView, seen bool) {
 	late := func(reason string) bool { return reason == "timed-out" || reason == "cancelled" }
 	l.fails = late(reason) || late(end) && login != "session"
 	l.full = queue(l.flows)
+	l.hops, _ = fact.PathHops.In(v)
+	for _, h := range l.hops {
+		if h.Verdict == "loss-begins" {
+			l.begins = fmt.Sprintf("it begins at hop %d (%s), or just before", h.TTL, strings.Join(h.Addresses, ", "))
+		}
+	}
 	l.dead = stage == "resolve" && reason == "timed-out"
 	for _, f := range l.flows {
 		if f.Whose != "user" {
@@ -166,6 +174,10 @@ func (l lossView) lossNow() Verdict {
 		verdict.Why = fmt.Sprintf("A packet or its answer is lost in %s of all cases. What is lost is sent again after a wait that doubles each time: logins run into their time limits, and keepalives give up on connections that still work.", percent(whole))
 	default:
 		verdict.Why = fmt.Sprintf("One keystroke in %.0f, or its echo, is lost and comes a fifth of a second late or later; every transfer slows down again and again. Connections survive this, unless impatient keepalives end them.", 1/whole)
+	}
+	if l.begins != "" {
+		verdict.Summary += " " + upper(l.begins) + "."
+		verdict.Evidence = append(verdict.Evidence, says(fact.PathHops, "%s", l.begins))
 	}
 	if l.full != "" {
 		verdict.Why += " " + upper(l.full) + "; a full line loses packets."
@@ -359,7 +371,19 @@ func (l lossView) letter(when, seenAs string) []string {
 	for _, f := range l.lossy {
 		line("an older connection, %s to %s: %s", f.Local, f.Remote, lostBy(f))
 	}
-	line("how: counted by the kernels of the two ends: data segments sent again that had not arrived. No ping was used.")
+	for _, h := range l.hops {
+		name := strings.Join(h.Addresses, ", ")
+		if name == "" {
+			name = "?"
+		}
+		line("hop %d: %s answered %d of %d", h.TTL, name, h.Answers, h.Of)
+	}
+	if l.begins != "" {
+		line("where: %s", l.begins)
+	} else if len(l.hops) > 0 {
+		line("where: the hops do not show it; routers limit what they answer")
+	}
+	line("how: counted by the kernels of the two ends: data segments sent again that had not arrived. No ping counts.")
 	line("load: small segments, at most 100 a second each way.")
 	return lines
 }

@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/netip"
 	"os"
+	"sync"
 	"time"
 
 	"sshtay/internal/fact"
@@ -16,10 +17,13 @@ import (
 // Flow counts what became of the packets of real connections to the server:
 // those of this check and those of the user's running ssh. Where a login has
 // too few packets to tell how many are lost, and some were, it spends a login
-// on more. It runs after [Handshake] and [Login].
+// on more, and follows the way meanwhile. It runs after [Handshake] and [Login].
 var Flow = Probe{Name: "flow", Yields: flowFacts, Run: runFlow}
 
-var flowFacts = []fact.Any{fact.PathFlows, fact.PathLoss, fact.PathLossToServer, fact.PathLossFromServer, fact.PathJitter, fact.PathMeasured}
+var flowFacts = []fact.Any{fact.PathFlows, fact.PathLoss, fact.PathLossToServer, fact.PathLossFromServer, fact.PathJitter, fact.PathMeasured, fact.PathHops, fact.PathDistance}
+
+// flowRounds of following the way, a second each, take as long as counting.
+const flowRounds = 5
 
 // Whose a connection is.
 const (
@@ -37,11 +41,14 @@ func runFlow(ctx context.Context, env *Env, facts *fact.Set) {
 	served, _ := fact.ServerFlows.Get(facts)
 	pairUp(flows, served)
 	if suspicious(flows) {
-		more, err := echo(ctx, env, facts)
-		if err == nil {
+		var way sync.WaitGroup
+		way.Go(func() { Trace(ctx, env, facts, TraceOptions{Rounds: flowRounds}) })
+		if more, err := echo(ctx, env, facts); err == nil {
 			flows = append(flows, more)
 		}
+		way.Wait()
 	}
+	fact.Miss(facts, "nothing was lost, so the way was not followed", fact.PathHops, fact.PathDistance)
 	putFlows(facts, flows)
 	const day, clock = "2006-01-02", "15:04:05"
 	fact.PathMeasured.Put(facts, begun.Format(day+" "+clock)+" to "+time.Now().UTC().Format(clock), "this machine's clock")
