@@ -66,7 +66,8 @@ func Run(ctx context.Context, o Options) Result {
 func (o Options) env() *probe.Env {
 	env := &probe.Env{
 		Target: o.Target, Local: o.Local, Budget: probe.NewBudget(o.MaxConnections),
-		Timeout: o.Timeout, Terminal: o.Terminal, Version: o.Version, Self: o.Self, Progress: o.Progress, Keep: o.Keep, Asking: o.Asking, NotSSH: probe.NewNotice(),
+		Timeout: o.Timeout, Terminal: o.Terminal, Version: o.Version, Self: o.Self, Progress: o.Progress, Keep: o.Keep, Asking: o.Asking,
+		Login: o.Login, NotSSH: probe.NewNotice(), Running: probe.NewNotice(), Hole: probe.NewNotice(), Shaking: &probe.Shaking{},
 	}
 	if env.Progress == nil {
 		env.Progress = func(string) {}
@@ -92,9 +93,9 @@ func plan(o Options) [][]probe.Probe {
 	case o.Target.Local():
 		return [][]probe.Probe{{probe.Config, probe.Local}}
 	case o.Login:
-		return [][]probe.Probe{{probe.Config}, {probe.Watch}, {probe.Handshake, probe.Login}, {probe.Again, probe.Own, probe.Here}, {probe.Shared}, {probe.Flow}, {probe.Reset}, {probe.Marking}}
+		return [][]probe.Probe{{probe.Config}, {probe.Watch}, {probe.Handshake, probe.Login, probe.MTU}, {probe.Again, probe.Own, probe.Here}, {probe.Shared}, {probe.Flow}, {probe.Reset}, {probe.Marking}}
 	}
-	return [][]probe.Probe{{probe.Config}, {probe.Watch}, {probe.Handshake}, {probe.Again, probe.Own, probe.Here}, {probe.Flow}, {probe.Reset}}
+	return [][]probe.Probe{{probe.Config}, {probe.Watch}, {probe.Handshake, probe.MTU}, {probe.Again, probe.Own, probe.Here}, {probe.Flow}, {probe.Reset}}
 }
 
 // wanted keeps the probes that answer a question some cause asks.
@@ -112,11 +113,18 @@ func wanted(probes []probe.Probe) []probe.Probe {
 
 // together runs probes side by side and waits for all.
 func together(ctx context.Context, env *probe.Env, facts *fact.Set, probes []probe.Probe) {
-	var all sync.WaitGroup
+	var working, watching sync.WaitGroup
+	others := make(chan struct{})
 	for _, p := range probes {
-		all.Go(func() { p.Run(ctx, env, facts) })
+		if p.Watch != nil {
+			watching.Go(func() { p.Watch(ctx, env, facts, others) })
+		} else {
+			working.Go(func() { p.Run(ctx, env, facts) })
+		}
 	}
-	all.Wait()
+	working.Wait()
+	close(others)
+	watching.Wait()
 }
 
 // leaveOut says why probes were not run.

@@ -121,7 +121,6 @@ func putServer(facts *fact.Set, s sections, via string) {
 	r.connections()
 	r.network()
 	r.flows()
-	r.network()
 	r.session()
 	r.refusals()
 	r.logs()

@@ -2,6 +2,7 @@ package probe
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -96,6 +97,8 @@ type attempt struct {
 	ttl       int             // of the server's packets when they arrive; 0 when it could not be seen
 	marks     []fact.Mark
 	proxy     *proxyEnd
+	shown     *Shaking // for who looks on; may be nil
+	stuck     bool     // it was ended because it was known why it was stuck
 }
 
 func newAttempt(env *Env) *attempt {
@@ -124,6 +127,7 @@ func (a *attempt) shake(ctx context.Context, env *Env, conn net.Conn, stageTime 
 			if s == sshwire.StageDone {
 				a.rtt = minimumRTT(conn)
 			}
+			a.shown.at(s)
 		},
 	}
 	if tcp, ok := conn.(*net.TCPConn); ok && a.via == viaDirect {
@@ -140,7 +144,15 @@ func (a *attempt) shake(ctx context.Context, env *Env, conn net.Conn, stageTime 
 	if isTCP {
 		sock.WatchTTL(tcp) // an older kernel does not know it
 	}
+	ctx, cut := context.WithCancelCause(ctx)
+	defer cut(nil)
+	defer env.Hole.Then(func() { cut(errHole) })()
 	r := sshwire.Handshake(ctx, conn, opt)
+	a.shown.end(&r)
+	if a.stuck = errors.Is(context.Cause(ctx), errHole); a.stuck {
+		r.Reason, r.Err = sshwire.ReasonTimedOut, errHole
+		tcp.SetLinger(0) // nothing that is stuck shall hold the server
+	}
 	if isTCP {
 		a.ttl, _ = sock.ReceivedTTL(tcp)
 	}

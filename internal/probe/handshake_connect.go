@@ -33,16 +33,20 @@ func (a *attempt) direct(ctx context.Context, env *Env) {
 		return
 	}
 	defer conn.Close()
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		a.shown = env.Shaking
+		a.shown.begin(tcp)
+	}
 	a.shake(ctx, env, conn, stageTime)
 	reached := netip.MustParseAddrPort(conn.RemoteAddr().String()).Addr().Unmap()
-	if a.stage == stageBanner && a.reason == sshwire.ReasonTimedOut {
+	if a.stage == stageBanner && a.reason == sshwire.ReasonTimedOut && !a.stuck {
 		if mark, early := earlyMark(a.shook.Server.Raw); early {
 			a.marks = hearServer(ctx, env, reached, mark)
 		}
 	}
 	at := a.at(reached)
 	at.Stage, at.Reason, at.Detail = a.stage, string(a.reason), a.detail
-	if a.reason != "" && a.reason != sshwire.ReasonThrottled && ctx.Err() == nil {
+	if a.reason != "" && a.reason != sshwire.ReasonThrottled && !a.stuck && ctx.Err() == nil {
 		a.otherFamily(ctx, env, l.usable, at.Family)
 	}
 }

@@ -104,6 +104,7 @@ func logInOnce(ctx context.Context, env *Env, lim limits, fed bool) loginRun {
 	t.watch = newWatch(lim, t.nonce, env.Terminal, cut)
 	defer t.stop()
 	defer env.NotSSH.Then(t.expectNoBanner)()
+	defer env.Hole.Then(func() { cut(errHole) })()
 	if env.Terminal && env.Asking != nil {
 		t.asking = env.Asking
 		defer env.Asking(false)
@@ -114,11 +115,12 @@ func logInOnce(ctx context.Context, env *Env, lim limits, fed bool) loginRun {
 		Stdout:   (*watchOut)(t.watch), Stderr: (*watchErr)(t.watch),
 	}
 	command := remoteCommand(script(t.nonce))
+	t.onBegin = env.Running.Give
 	if fed {
 		command = fedCommand(t.nonce)
 		feed := newFeed(script(t.nonce))
 		defer feed.stop()
-		t.onBegin, cmd.Stdin = feed.start, feed
+		t.onBegin, cmd.Stdin = func() { env.Running.Give(); feed.start() }, feed
 	}
 	cmd.Argv = append(loginArgs(env, lim), command)
 	r, err := env.Local.Run(ctx, cmd)
@@ -209,7 +211,11 @@ func (w *watch) report(facts *fact.Set, exit int, cause error) {
 	if reason != "" {
 		fact.LoginReason.Put(facts, reason, source)
 	}
-	if said := w.said(reason, exit); said != "" {
+	said := w.said(reason, exit)
+	if errors.Is(cause, errHole) {
+		said = "ssh was ended by sshtay: " + errHole.Error()
+	}
+	if said != "" {
 		fact.LoginError.Put(facts, visible.Line(said, 1000), source)
 	}
 	w.reportSession(facts, exit, cause)
@@ -228,7 +234,7 @@ func (w *watch) reason(exit int, cause error) string {
 		return "endless-output"
 	case errors.Is(cause, errNoAnswer):
 		return "no-answer"
-	case (errors.Is(cause, errNoLogin) || errors.Is(cause, context.DeadlineExceeded)) && t.Reason() == "":
+	case (errors.Is(cause, errHole) || errors.Is(cause, errNoLogin) || errors.Is(cause, context.DeadlineExceeded)) && t.Reason() == "":
 		return "timed-out"
 	case cause != nil && t.Reason() == "":
 		return "cancelled"

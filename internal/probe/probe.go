@@ -19,6 +19,9 @@ type Probe struct {
 	Name   string
 	Yields []fact.Any
 	Run    func(ctx context.Context, env *Env, facts *fact.Set)
+	// Watch takes the place of Run in a probe that looks on while the others
+	// of its step work. others is closed when these have ended.
+	Watch func(ctx context.Context, env *Env, facts *fact.Set, others <-chan struct{})
 }
 
 // An Env is what probes share: the target, where it leads, the machine we run
@@ -39,6 +42,10 @@ type Env struct {
 	Keep     func(name, text string) // told of what was read, under a name with slashes; may be nil
 	Asking   func(bool)              // told when ssh may begin to ask the user, and when that is over; may be nil
 	NotSSH   *Notice                 // given by the handshake when something else than SSH answers; may be nil
+	Login    bool                    // ssh may log in
+	Running  *Notice                 // given when the login's script runs; may be nil
+	Hole     *Notice                 // given when it is known why the handshake and the login are stuck; may be nil
+	Shaking  *Shaking                // the connection of the handshake, for who looks on; may be nil
 }
 
 // A Notice is what one probe has to say to another that runs beside it. A nil
@@ -61,6 +68,9 @@ func (n *Notice) Give() {
 		n.give()
 	}
 }
+
+// Given says whether it was given.
+func (n *Notice) Given() bool { return n != nil && n.given.Err() != nil }
 
 // Then calls f, in a goroutine of its own, once the notice is given, unless
 // stop is called before.

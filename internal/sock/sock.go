@@ -19,6 +19,7 @@ import (
 type Options struct {
 	Local     *net.TCPAddr  // where to connect from
 	MSS       int           // TCP_MAXSEG, bytes of a segment at most, in both directions
+	SendMSS   int           // the same for what we send only; Linux, and not on loopback
 	TOS       *int          // the whole byte: DSCP in the upper six bits
 	TTL       int           // hop limit of what we send
 	MinTTL    int           // what arrives with a lower hop limit does not count
@@ -32,10 +33,15 @@ func Dial(ctx context.Context, to netip.AddrPort, o Options) (*net.TCPConn, erro
 	d := net.Dialer{
 		Timeout: o.Timeout, FallbackDelay: -1, KeepAlive: -1,
 		Control: func(_, _ string, raw syscall.RawConn) error {
-			return control(raw, func(fd int) error { return o.apply(fd, to.Addr().Unmap().Is4()) })
+			return control(raw, func(fd int) error {
+				if err := o.apply(fd, to.Addr().Unmap().Is4()); err != nil || o.SendMSS == 0 {
+					return err
+				}
+				return connectThenMSS(fd, to, o.Local, o.SendMSS)
+			})
 		},
 	}
-	if o.Local != nil { // not a typed nil in the interface
+	if o.Local != nil && o.SendMSS == 0 { // not a typed nil in the interface
 		d.LocalAddr = o.Local
 	}
 	d.SetMultipathTCP(false) // the settings are those of one path

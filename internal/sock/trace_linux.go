@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"time"
 	"unsafe"
@@ -171,10 +172,15 @@ func sign(fd int, to netip.Addr) error {
 }
 
 func sockaddr(a netip.AddrPort) unix.Sockaddr {
-	if a.Addr().Is4() {
-		return &unix.SockaddrInet4{Port: int(a.Port()), Addr: a.Addr().As4()}
+	addr := a.Addr().Unmap()
+	if addr.Is4() {
+		return &unix.SockaddrInet4{Port: int(a.Port()), Addr: addr.As4()}
 	}
-	return &unix.SockaddrInet6{Port: int(a.Port()), Addr: a.Addr().As16()}
+	to := &unix.SockaddrInet6{Port: int(a.Port()), Addr: addr.As16()}
+	if i, err := net.InterfaceByName(addr.Zone()); err == nil {
+		to.ZoneId = uint32(i.Index)
+	}
+	return to
 }
 
 // answer takes what came for a probe; ok is false for what is no answer.

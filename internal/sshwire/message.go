@@ -125,3 +125,18 @@ func (e *ProtocolViolation) Error() string {
 func (e *ProtocolViolation) Reason() Reason { return ReasonProtocolError }
 
 func keep(b []byte) []byte { return append([]byte(nil), b[:min(len(b), keptBytes)]...) }
+
+// filled is the data of each message of [Filler]: every implementation takes
+// messages of this length.
+const filled = 8 << 10
+
+// Filler is at least n bytes of messages that the other side ignores (RFC
+// 4253, 11.2), for a connection that has exchanged no keys: the first n, and
+// what completes the last message, which is never nothing.
+func Filler(n int) (stream, rest []byte) {
+	one := appendString([]byte{msgIgnore}, make([]byte, filled))
+	for len(stream) <= n {
+		stream = append(stream, Packet(one, 0)...)
+	}
+	return stream[:n:n], stream[n:]
+}

@@ -188,3 +188,21 @@ func TestOurPrimes(t *testing.T) {
 		t.Error("no primes")
 	}
 }
+
+// TestFiller: what fills a connection is messages to ignore, whole ones.
+func TestFiller(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(0, 100_000).Draw(t, "bytes")
+		stream, rest := Filler(n)
+		if len(stream) != n || len(rest) == 0 {
+			t.Fatalf("%d and %d bytes", len(stream), len(rest))
+		}
+		all := bytes.NewReader(append(stream, rest...))
+		for all.Len() > 0 {
+			payload, err := ReadPacket(all, 0)
+			if err != nil || payload[0] != msgIgnore {
+				t.Fatalf("%v", err)
+			}
+		}
+	})
+}

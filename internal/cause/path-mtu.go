@@ -1,0 +1,269 @@
+package cause
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"sshtay/internal/fact"
+	"sshtay/internal/remedy"
+)
+
+var _ = register(Cause{
+	ID:    "path-mtu",
+	Title: "long packets vanish on the way (path MTU black hole)",
+	Doc: Doc{
+		Observed: "Each direction by itself: which packets passed on the connections of the check, what the kernel believes, whether routers say so when a packet is too long, which segment size the server asked for, where a connection got stuck, and then what connections with segments of other sizes did.",
+		Judged: "Confirmed when a connection got stuck, packets above a certain length were seen to vanish while shorter ones arrived, and a connection with smaller segments worked. Likely when the limit was found but no connection could be made to work, or the other way round. " +
+			"Possible when a connection got stuck like this and no experiment could be made. Ruled out in a direction in which a packet passed that is as long as they get: where routers say so, or somebody writes a smaller segment size into the SYN, that is a shorter one, and all is well.",
+		Explained: "A line in the middle carries shorter packets than those at both ends: a tunnel, a VPN, PPPoE, a mobile network. The router before it must say so by ICMP (type 3 code 4, in IPv6 type 2). Where a firewall drops that, the sender sends the same long packet for ever. " +
+			"Short packets pass, so the connection is made and ssh hangs where the first long one is due: at \"expecting SSH2_MSG_KEX_ECDH_REPLY\", or after the login at the first screenful. OpenSSH has no option for it (there is no MtuBytes), and IPQoS marks packets without making them shorter. Fewer KexAlgorithms only move the place where it hangs.",
+		Fixed: "Let ICMP through where it is dropped; until then make the segments smaller: for one host without being root by `sshtay dial --mss`, for a whole machine by net.ipv4.tcp_mtu_probing=1 on the side that sends in the bad direction or by a route's mtu, for a whole network by an MSS clamp on its router.",
+	},
+	Needs: []fact.Any{
+		fact.PathMTUToServer, fact.PathMTUFromServer, fact.PathLostToServer, fact.PathLostFromServer, fact.PathFullToServer, fact.PathFullFromServer,
+		fact.PathMTUKernel, fact.PathMTUInterface, fact.PathMTUTold, fact.PathMSS, fact.PathStall, fact.PathMTUTrials, fact.PathMTUHop, fact.HandshakeAddresses,
+	},
+	Judge: judgePathMTU,
+	Fix:   fixPathMTU,
+	Masks: []string{"unreachable", "login-grace", "session-refused"},
+})
+
+// A mtuWay is what is known of one direction.
+type mtuWay struct {
+	name          string // as people say it
+	sends         string // who sends
+	arrives, lost fact.Key[int]
+	full          fact.Key[bool]
+}
+
+var mtuWays = []mtuWay{
+	{"to the server", "this machine", fact.PathMTUToServer, fact.PathLostToServer, fact.PathFullToServer},
+	{"from the server", "the server", fact.PathMTUFromServer, fact.PathLostFromServer, fact.PathFullFromServer},
+}
+
+// mtuLimit says where the limit lies.
+func mtuLimit(arrives, lost int) string {
+	if arrives == lost-1 {
+		return fmt.Sprintf("packets of %d bytes pass, and of %d vanish", arrives, lost)
+	}
+	return fmt.Sprintf("packets of %d bytes pass, and from somewhere between there and %d on they vanish", arrives, lost)
+}
+
+func judgePathMTU(v *fact.View) Verdict {
+	verdict := Verdict{Impact: Breaks, Evidence: mtuEvidence(v)}
+	var holes, passes, open []string
+	var missing fact.Any
+	for _, w := range mtuWays {
+		arrives, _ := w.arrives.In(v)
+		lost, isHole := w.lost.In(v)
+		full, _ := w.full.In(v)
+		switch {
+		case isHole:
+			holes = append(holes, fmt.Sprintf("%s %s", w.name, mtuLimit(arrives, lost)))
+		case full:
+			passes = append(passes, fmt.Sprintf("%d bytes %s", arrives, w.name))
+		default:
+			open, missing = append(open, w.name), w.full
+		}
+	}
+	stall, stuck := fact.PathStall.In(v)
+	worked, tried := mtuTrial(v)
+	switch {
+	case len(holes) > 0:
+		verdict.Status, verdict.Reason = Likely, strings.Join(holes, "; ")+", and no connection with smaller segments was made to work"
+		if tried && worked.Passed {
+			verdict.Status, verdict.Reason = Confirmed, strings.Join(holes, "; ")+"; a "+worked.Kind+" with smaller segments worked"
+		}
+		verdict.Summary = fmt.Sprintf("Long packets vanish on the way, and nobody says so: %s.", strings.Join(holes, "; "))
+		verdict.Why = "The sender believes in a longer packet than the path carries, gets no answer, and sends the same packet again and again: the connection is open and nothing moves. ssh hangs in the key exchange, or after the login as soon as something longer is sent."
+	case tried && worked.Passed:
+		verdict.Status = Likely
+		verdict.Reason = fmt.Sprintf("a %s got stuck, and one with segments of %d bytes worked", stall.Where, worked.MSS)
+		verdict.Summary = fmt.Sprintf("A connection got stuck, and one with segments of at most %d bytes worked: long packets seem to vanish %s.", worked.MSS, mtuDirection(stall))
+		verdict.Why = "Where packets are too long for a line in the middle and nobody tells the sender, it sends the same packet again and again."
+	case stuck && len(passes) < len(mtuWays):
+		verdict.Status, verdict.Reason = Possible, fmt.Sprintf("the %s got stuck %s as it does when long packets vanish; the experiment says: %s", stall.Where, mtuDirection(stall), v.Why(fact.PathMTUHop))
+	case len(passes) == 0:
+		return unknown(v, missing)
+	case len(open) > 0:
+		return Verdict{Status: Unknown, Reason: fmt.Sprintf("packets of %s pass, and those are as long as they get; nothing was seen that is surely as long %s: %s", passes[0], open[0], v.Why(missing))}
+	default:
+		return Verdict{Status: RuledOut, Reason: fmt.Sprintf("packets of %s pass, and those are as long as they get%s", strings.Join(passes, " and of "), mtuWhyShort(v))}
+	}
+	return verdict
+}
+
+// mtuWhyShort says why packets are shorter than the interface allows, where
+// they are.
+func mtuWhyShort(v *fact.View) string {
+	told, _ := fact.PathMTUTold.In(v)
+	kernel, _ := fact.PathMTUKernel.In(v)
+	mss, seen := fact.PathMSS.In(v)
+	switch {
+	case told:
+		return fmt.Sprintf(" (the kernel knows of the limit of %d: routers say so, or the route does)", kernel)
+	case seen && kernel > 0 && mss < kernel-60:
+		return fmt.Sprintf(" (the server, or a router in its name, asks for segments of %d bytes at most)", mss)
+	}
+	return ""
+}
+
+func mtuDirection(s fact.Stall) string {
+	if s.Direction == "to-server" {
+		return "on the way to the server"
+	}
+	return "on the way from the server"
+}
+
+// mtuTrial is the connection with smaller segments that says most: one that
+// worked, and of these a login, and the longest.
+func mtuTrial(v *fact.View) (best fact.Trial, tried bool) {
+	all, _ := fact.PathMTUTrials.In(v)
+	rank := func(t fact.Trial) (n int) {
+		if t.Passed {
+			n += 2
+		}
+		if t.Kind == "login" {
+			n++
+		}
+		return n
+	}
+	for _, t := range all {
+		if !tried || rank(t) > rank(best) || rank(t) == rank(best) && t.MSS > best.MSS {
+			best, tried = t, true
+		}
+	}
+	return best, tried
+}
+
+func mtuEvidence(v *fact.View) (e []Evidence) {
+	if s, ok := fact.PathStall.In(v); ok {
+		e = append(e, says(fact.PathStall, "the %s was stuck %s after %.1f s: %s", s.Where, mtuDirection(s), s.After, s.Detail))
+	}
+	for _, w := range mtuWays {
+		if n, ok := w.arrives.In(v); ok {
+			e = append(e, says(w.arrives, "an IP packet of %d bytes passed on the way %s", n, w.name))
+		}
+		if n, ok := w.lost.In(v); ok {
+			e = append(e, says(w.lost, "an IP packet of %d bytes vanished on the way %s, while shorter ones passed", n, w.name))
+		}
+	}
+	if n, ok := fact.PathMTUKernel.In(v); ok {
+		told, _ := fact.PathMTUTold.In(v)
+		say := "no router has told it otherwise"
+		if told {
+			wide, _ := fact.PathMTUInterface.In(v)
+			say = fmt.Sprintf("its interface would carry %d", wide)
+		}
+		e = append(e, says(fact.PathMTUKernel, "this kernel believes in %d bytes; %s", n, say))
+	}
+	if hop, ok := fact.PathMTUHop.In(v); ok {
+		e = append(e, says(fact.PathMTUHop, "%s is the last router that long packets to the server reach: they vanish behind it", hop))
+	}
+	if t, ok := mtuTrial(v); ok {
+		outcome := "worked"
+		if !t.Passed {
+			outcome = "did not work either: " + t.Detail
+		}
+		only := ""
+		if t.Only != "" {
+			only = " towards the server"
+		}
+		e = append(e, says(fact.PathMTUTrials, "a %s with segments of at most %d bytes%s %s", t.Kind, t.MSS, only, outcome))
+	}
+	return e
+}
+
+func fixPathMTU(v *fact.View) []remedy.Remedy {
+	mtu, six := 0, mtuIPv6(v)
+	var senders []mtuWay
+	cures := fact.Any(fact.PathMTUTrials)
+	for _, w := range mtuWays {
+		arrives, _ := w.arrives.In(v)
+		if _, isHole := w.lost.In(v); isHole {
+			if senders = append(senders, w); mtu == 0 || arrives < mtu {
+				mtu = arrives
+			}
+			cures = w.lost
+		}
+	}
+	if mtu == 0 {
+		mtu = 1280 // what every IPv6 path carries, and nearly every other
+	}
+	header := 40
+	if six {
+		header = 60
+	}
+	mss := mtu - header
+	if t, ok := mtuTrial(v); ok && t.Passed {
+		mss = min(mss, t.MSS)
+	}
+	plans := []remedy.Remedy{dialSmaller(mss, cures)}
+	for _, w := range senders {
+		plans = append(plans, probeMTU(w, cures))
+	}
+	return append(plans, mtuOfRoute(v, mtu, cures), clampMSS(mss, six, cures), passICMP(six, cures))
+}
+
+// mtuIPv6 says whether the connection is one over IPv6.
+func mtuIPv6(v *fact.View) bool {
+	addresses, _ := fact.HandshakeAddresses.In(v)
+	for _, a := range addresses {
+		if connected(a) {
+			return a.Family == "IPv6"
+		}
+	}
+	return false
+}
+
+// dialSmaller is the cure for one user and one host.
+func dialSmaller(mss int, cures fact.Any) remedy.Remedy {
+	command := fmt.Sprintf("sshtay dial --mss %d %%h %%p", mss)
+	return remedy.Remedy{
+		ID: "dial-mss", Side: remedy.Client, Risk: remedy.Harmless, Cures: cures.Name(),
+		Summary: fmt.Sprintf("for this host let ssh's connection have segments of at most %d bytes, in both directions; no process of sshtay stays", mss),
+		Steps: []remedy.Step{{
+			Kind: remedy.SSHConfig, With: map[string]string{"ProxyCommand": command, "ProxyUseFdpass": "yes"},
+			Text: ownHost + ": ProxyCommand " + command + " and ProxyUseFdpass yes",
+		}},
+	}
+}
+
+// probeMTU lets the kernel that sends find the limit by itself.
+func probeMTU(w mtuWay, cures fact.Any) remedy.Remedy {
+	side, id, where := remedy.Client, "client-mtu-probing", "as root on this machine"
+	if w.sends == "the server" {
+		side, id, where = remedy.Server, "server-mtu-probing", "as root on the server"
+	}
+	return remedy.Remedy{
+		ID: id, Side: side, Risk: remedy.Harmless, Cures: cures.Name(),
+		Summary: fmt.Sprintf("let the kernel of %s, which sends in the bad direction, find the limit by itself (it holds for IPv6, too); new connections then hang for some seconds and go on", w.sends),
+		Steps: []remedy.Step{
+			{Kind: remedy.Sysctl, With: map[string]string{"net.ipv4.tcp_mtu_probing": "1"}, Text: where + ", in /etc/sysctl.d/90-mtu-probing.conf: net.ipv4.tcp_mtu_probing = 1"},
+			run("sysctl --system"),
+		},
+	}
+}
+
+func mtuOfRoute(v *fact.View, mtu int, cures fact.Any) remedy.Remedy {
+	return byHand("route-mtu", remedy.Client, cures, "tell the kernels at both ends of the limit, where the narrow line cannot",
+		typed("for one destination, on this machine and in the same way on the server (it is gone after a reboot)", fmt.Sprintf("ip route replace ADDRESS via GATEWAY dev DEVICE mtu %d", mtu)),
+		advise("for everything that leaves by an interface, such as a VPN's: its MTU to %d, in the VPN's own configuration (MTU = %d in WireGuard's, tun-mtu in OpenVPN's)", mtu, mtu))
+}
+
+func clampMSS(mss int, six bool, cures fact.Any) remedy.Remedy {
+	rule := "nft add rule inet mangle forward tcp flags syn tcp option maxseg size set " + strconv.Itoa(mss)
+	return byHand("clamp-mss", remedy.Network, cures, "let a router that is yours write the smaller segment size into every SYN that it forwards",
+		typed("as root on that router", "nft add table inet mangle", "nft 'add chain inet mangle forward { type filter hook forward priority mangle; }'", rule,
+			"#or, where the narrow line is the router's own and its interface knows the MTU:", "nft add rule inet mangle forward tcp flags syn tcp option maxseg size set rt mtu"))
+}
+
+func passICMP(six bool, cures fact.Any) remedy.Remedy {
+	rule, what := "nft insert rule inet filter forward icmp type destination-unreachable accept", "ICMP type 3 code 4 (fragmentation needed)"
+	if six {
+		rule, what = "nft insert rule inet filter forward icmpv6 type packet-too-big accept", "ICMPv6 type 2 (packet too big)"
+	}
+	return byHand("pass-icmp", remedy.Network, cures, "let "+what+" through every firewall on the way: that cures it for everybody",
+		typed("as root on each router and firewall that is yours, and in the input chain of both ends", rule), advise("with others, send them the two numbers above: which packets pass and which vanish"))
+}
