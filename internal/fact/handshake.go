@@ -12,6 +12,13 @@ type Address struct {
 	Seconds float64 `json:"seconds"`          // how long the connect took
 }
 
+// An Identity is what one connection of this run saw of the server.
+type Identity struct {
+	By      string `json:"by"` // handshake or login
+	Address string `json:"address"`
+	HostKey string `json:"host_key"` // type and fingerprint
+}
+
 // Facts about our own unauthenticated connection to the server, which ends
 // with a DISCONNECT before NEWKEYS. The stages are those of the report:
 // resolve, connect, banner, kex (auth and what follows are the login's).
@@ -37,6 +44,7 @@ var (
 	NoCommon          = define[string]("handshake.no_common", "", "for what have the two sides no algorithm in common: kex, host-key, cipher, mac or compression?")
 	KexUsed           = define[string]("handshake.kex_used", "", "which key exchange was carried out?")
 	HandshakeHostKey  = define[string]("handshake.host_key", "", "which host key did the server prove to have (type and fingerprint)?")
+	Identities        = define[[]Identity]("handshake.identities", "", "which host key did each connection of this run to one address see, where they were compared?")
 	HandshakeSent     = define[int]("handshake.sent", "B", "how many bytes were sent until the handshake ended?")
 	HandshakeReceived = define[int]("handshake.received", "B", "how many bytes came until the handshake ended?")
 	ProxyStderr       = define[string]("handshake.proxy_stderr", "", "what did the proxy command print on standard error?")

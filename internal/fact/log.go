@@ -27,6 +27,7 @@ var (
 	LogPAM              = define[[]string]("log.pam_ours", "", "which lines tell that PAM or a module refused us after the login?")
 	LogChroot           = define[[]string]("log.session_failures", "", "which lines tell that a session of ours could not be started?")
 	LogConntrackFull    = define[[]string]("log.conntrack_full", "", "which kernel lines tell that the connection table is full?")
+	LogDuplicates       = define[[]string]("log.duplicate_addresses", "", "which kernel lines tell that another machine uses an address of the server's?")
 	LogResets           = define[int]("log.resets_ours", "", "how many lines tell that a connection of ours was reset or cut?")
 	LogNegotiation      = define[[]string]("log.negotiation_ours", "", "which lines tell that sshd and a client of our address had no algorithm in common?")
 	BannedBy            = define[string]("server.banned_by", "", "what bans our address there? absent when nothing that could be read does")

@@ -49,6 +49,8 @@ var (
 	LoginReason      = define[string]("login.reason", "", "why did the login go no further? absent when a session ran our command")
 	LoginError       = define[string]("login.error", "", "what did ssh print last about it?")
 	LoginExit        = define[int]("login.exit_status", "", "with which status did ssh end?")
+	LoginAddress     = define[string]("login.address", "", "to which address did the user's own ssh connect?")
+	LoginHostKey     = define[string]("login.host_key", "", "which host key did the server show to the user's own ssh (type and fingerprint)?")
 	LoginMethods     = define[[]string]("login.methods", "", "which authentication methods would the server still accept?")
 	LoginMethod      = define[string]("login.method", "", "by which method was the user authenticated?")
 	LoginKeyAccepted = define[bool]("login.key_accepted", "", "did the server say that it would accept a key of the user's?")

@@ -23,5 +23,6 @@ var (
 	ClientConntrack = define[Conntrack]("client.conntrack", "", "how full is the table of connections of this machine's kernel?")
 	ClientSource    = define[string]("client.source", "", "from which address do new connections to the server come, and from which interface?")
 	ClientSessions  = define[[]LocalSession]("client.sessions", "", "which connections to the server are open, and is their address still this machine's?")
+	DuplicateFound  = define[[]string]("server.duplicate_addresses", "", "which of the server's IPv6 addresses did its kernel find in use by another machine?")
 	ServerConntrack = define[Conntrack]("server.conntrack", "", "how full is the table of connections of the server's kernel?")
 )

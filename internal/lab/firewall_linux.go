@@ -1,14 +1,18 @@
 package lab
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/binaryutil"
 	"github.com/google/nftables/expr"
 	"golang.org/x/sys/unix"
+
+	"sshtay/internal/host"
 )
 
 // A firewall is the packet filter of one node, changed all at once by apply.
@@ -150,4 +154,21 @@ func isNew() []expr.Any {
 		&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 4, Mask: binaryutil.NativeEndian.PutUint32(expr.CtStateBitNEW), Xor: make([]byte, 4)},
 		&expr.Cmp{Op: expr.CmpOpNeq, Register: 1, Data: make([]byte, 4)},
 	}
+}
+
+// takeTurns leads every other connection to one address to another machine,
+// whose answers come from the first address: to a client the two are one.
+func (n node) takeTurns(ctx context.Context, one, other pair) error {
+	rules := fmt.Sprintf(`table ip twin {
+	chain turns { type nat hook prerouting priority dstnat; ip daddr %s dnat to numgen inc mod 2 map { 0 : %[1]s, 1 : %[2]s }; }
+}
+table ip6 twin {
+	chain turns { type nat hook prerouting priority dstnat; ip6 daddr %[3]s dnat to numgen inc mod 2 map { 0 : %[3]s, 1 : %[4]s }; }
+}
+`, one[0].Addr(), other[0].Addr(), one[1].Addr(), other[1].Addr())
+	r, err := host.Local{}.Run(ctx, host.Command{Argv: []string{"nft", "-f", "-"}, Stdin: strings.NewReader(rules), Inside: n.Namespaces})
+	if err == nil && r.Exit != 0 {
+		err = fmt.Errorf("nft: %s", r.Stderr)
+	}
+	return err
 }

@@ -171,6 +171,11 @@ func (l *Live) setUpFilters(*keys) error {
 			return err
 		}
 	}
+	if s.Twin {
+		if err := l.provider.takeTurns(l.ctx, addresses["server"], addresses["second"]); err != nil {
+			return err
+		}
+	}
 	if m := l.machines[s.Conntrack]; m != nil {
 		f, err := newFirewall(m.node, "stateful")
 		if err != nil {

@@ -17,6 +17,7 @@ type Spec struct {
 	IPv6     bool
 	Jump     bool   // there is a jump host
 	Second   bool   // there is a second server
+	Twin     bool   // it answers every other connection to the server's address
 	Balancer string // there is a load balancer before the server: plain, or proxy-header; empty is none
 
 	Lanes [2]Lane // what the wide-area link does, by [Way]
@@ -90,10 +91,14 @@ var specKeys = map[string]func(*Spec, string) error{
 		}
 		return oneOf(&s.Server.Kind, kind, serverKinds...)
 	},
-	"port":     func(s *Spec, v string) error { return number(&s.Port, v) },
-	"user":     func(s *Spec, v string) error { return oneOf(&s.User, v, "root", "deploy") },
-	"jump":     func(s *Spec, v string) error { return yesNo(&s.Jump, v) },
-	"second":   func(s *Spec, v string) error { return yesNo(&s.Second, v) },
+	"port":   func(s *Spec, v string) error { return number(&s.Port, v) },
+	"user":   func(s *Spec, v string) error { return oneOf(&s.User, v, "root", "deploy") },
+	"jump":   func(s *Spec, v string) error { return yesNo(&s.Jump, v) },
+	"second": func(s *Spec, v string) error { return yesNo(&s.Second, v) },
+	"twin": func(s *Spec, v string) error {
+		s.Second = s.Second || v == "yes"
+		return yesNo(&s.Twin, v)
+	},
 	"balancer": func(s *Spec, v string) error { return oneOf(&s.Balancer, v, "", "plain", "proxy-header") },
 	"limits": func(s *Spec, v string) error {
 		s.Limits = strings.Fields(v)

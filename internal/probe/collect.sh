@@ -162,6 +162,7 @@ sockets() {
 network() {
 	mark network; readlink /proc/self/ns/net
 	mark conntrack; grep . /proc/sys/net/netfilter/nf_conntrack_count /proc/sys/net/netfilter/nf_conntrack_max
+	mark inet6; head -n 500 /proc/net/if_inet6
 	mark conntrack-stat; head -n 300 /proc/net/stat/nf_conntrack
 }
 

@@ -24,7 +24,7 @@ var Login = Probe{
 }
 
 var loginYields = append([]fact.Any{
-	fact.LoginStage, fact.LoginReason, fact.LoginError, fact.LoginExit, fact.LoginMethods, fact.LoginMethod, fact.LoginKeyAccepted,
+	fact.LoginStage, fact.LoginReason, fact.LoginError, fact.LoginExit, fact.LoginAddress, fact.LoginHostKey, fact.LoginMethods, fact.LoginMethod, fact.LoginKeyAccepted,
 	fact.LoginTime, fact.LoginAuthTime, fact.LoginCutAfter, fact.SessionKind, fact.SessionNoise, fact.SessionShellTime, fact.SessionEnd,
 }, serverFacts...)
 
@@ -183,6 +183,11 @@ func (w *watch) report(facts *fact.Set, exit int, cause error) {
 	const source = "ssh -v"
 	t := &w.trace
 	fact.LoginStage.Put(facts, t.Stage(), source)
+	for k, said := range map[fact.Key[string]]string{fact.LoginAddress: t.Address, fact.LoginHostKey: t.HostKey} {
+		if said != "" {
+			k.Put(facts, visible.Line(said, 200), source)
+		}
+	}
 	if t.Methods != nil {
 		fact.LoginMethods.Put(facts, t.Methods, source)
 	}

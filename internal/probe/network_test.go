@@ -1,8 +1,10 @@
 package probe
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 
 	"sshtay/internal/fact"
@@ -48,4 +50,18 @@ func FuzzNetworkTables(f *testing.F) {
 			t.Error(n)
 		}
 	})
+}
+
+// TestDuplicates: the tables and the kernel's line are those of a Linux 6.18
+// whose address another machine had.
+func TestDuplicates(t *testing.T) {
+	const line = "[ 5745.272035] IPv6: va: IPv6 duplicate address %s used by 2a:f5:a0:e7:16:4b detected!\n"
+	facts := &fact.Set{}
+	putServer(facts, sections{
+		"env": "uname Linux 6.18.0 x86_64\n", "end": "", "deep": "0\n",
+		"inet6":        "fe80000000000000d8c89ffffe4d219a 03 40 20 80       va\n20010db8009900000000000000000001 03 40 00 c8       va\n",
+		"kernel dmesg": fmt.Sprintf(line, "2001:db8:99::1") + fmt.Sprintf(line, "2001:db8:aa::1"), // the second is a container's
+	}, "local")
+	want(t, facts, fact.DuplicateFound, []string{"2001:db8:99::1 on va"})
+	want(t, facts, fact.LogDuplicates, []string{strings.TrimSpace(fmt.Sprintf(line, "2001:db8:99::1"))})
 }

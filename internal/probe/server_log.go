@@ -17,7 +17,7 @@ var (
 		fact.LogRefusedOurs, fact.LogGraceTimeouts, fact.LogGraceOurs, fact.LogNoMoreSessions, fact.LogTooManyAuth, fact.LogClientTimeouts,
 		fact.LogInactive, fact.LogForkFailures, fact.LogCrashes, fact.LogBroken, fact.LogPAM, fact.LogChroot, fact.LogResets, fact.LogNegotiation,
 	}
-	kernelLogFacts = []fact.Any{fact.LogOOM, fact.LogConntrackFull}
+	kernelLogFacts = []fact.Any{fact.LogOOM, fact.LogConntrackFull, fact.LogDuplicates}
 	logSampleFacts = []fact.Any{fact.LogStartupSample, fact.LogPenaltySample}
 )
 
@@ -35,6 +35,7 @@ func (r *reading) logs() {
 		source := r.source("kernel log (" + kernelLog + ")")
 		fact.LogOOM.Put(r.facts, lastLines(seen.OOM), source)
 		fact.LogConntrackFull.Put(r.facts, lastLines(seen.ConntrackFull), source)
+		fact.LogDuplicates.Put(r.facts, r.ofOwnAddresses(lastLines(seen.Duplicates)), source)
 	}
 	r.missDeep(kernelLogFacts...)
 	if !sshdOK {

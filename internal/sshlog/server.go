@@ -23,6 +23,7 @@ type Server struct {
 	TooManyAuthOurs, ClientTimeoutsOurs, InactiveOurs Count
 	ResetsOurs, NegotiationOurs                       Count
 	ForkFailures, Crashes, Broken, OOM, ConntrackFull Count
+	Duplicates                                        Count // addresses of the server's that another machine uses
 	PAMOurs, SessionFailuresOurs                      Count
 	ClientLines                                       Count // lines that name the client
 	Lines                                             int   // lines of sshd that were read
@@ -136,6 +137,8 @@ func (s *Server) tally(tells Symptom) (all, ours *Count) {
 		return &s.OOM, nil
 	case ConntrackFull:
 		return &s.ConntrackFull, nil
+	case DuplicateAddress:
+		return &s.Duplicates, nil
 	case TCPWrapped:
 		return nil, &s.RefusedOurs
 	case MaxAuthTries:
@@ -164,4 +167,4 @@ const Filter = `axStartups|axstartups|enalties |penalty: |penalised|activating|a
 	`fork: |fork of|fork rejected|accept: |socketpair|openpty|pty_req|temporarily unavailable|terminated by signal|child crash|killed by|Killed /|by the OOM|oom-kill|` +
 	`no hostkeys|rivilege separation|must be owned|Bind to port|Cannot bind|rexec|ssh_msg_recv|not supported here|not executable|RESTART FAILED|slots full|` +
 	`bad configuration| line [0-9]|IPQoS|OpenSSL version|Access denied|PAM: pam_|because /|because shell|oo many |chroot|subsystem not found|execution failed|` +
-	`ut of memory|table full|file-max|segfault|general protection|trap |type=1326|Failed with result|repeated too quickly|Trigger limit`
+	`ut of memory|table full|duplicate address|using my IP|file-max|segfault|general protection|trap |type=1326|Failed with result|repeated too quickly|Trigger limit`

@@ -158,6 +158,8 @@ var otherLines = []struct{ line, counts string }{
 	{"Nov 21 00:15:33 web1 kernel: [ 99.5] Memory cgroup out of memory: Kill process 4242 (java) score 1", "OOM"},
 	{"Nov 21 00:15:33 web1 kernel: nf_conntrack: nf_conntrack: table full, dropping packet", "ConntrackFull"},
 	{"[  12.000000] nf_conntrack: table full, dropping packet.", "ConntrackFull"},
+	{"[  12.000000] IPv6: eth0: IPv6 duplicate address 2001:db8::10 used by 52:54:00:12:34:56 detected!", "Duplicates"},
+	{"Nov 21 00:15:33 web1 kernel: arp: 52:54:00:12:34:56 is using my IP address 192.0.2.7 on em0!", "Duplicates"},
 	{"[  12.000000] nf_conntrack: nf_conntrack: table full in netns 4026531840, dropping packet", "ConntrackFull"},
 	{"Nov 21 00:15:33 web1 kernel: sshd[99]: segfault at 0 ip 00007f sp 00007f error 4 in libc.so.6", "Crashes"},
 	{"Nov 21 00:15:33 web1 kernel: traps: sshd[99] general protection fault ip:7f sp:7f error:0", "Crashes"},
@@ -268,7 +270,7 @@ func (s *Server) named() []named {
 		{"ClientTimeoutsOurs", &s.ClientTimeoutsOurs}, {"InactiveOurs", &s.InactiveOurs},
 		{"ResetsOurs", &s.ResetsOurs}, {"NegotiationOurs", &s.NegotiationOurs},
 		{"ForkFailures", &s.ForkFailures}, {"Crashes", &s.Crashes}, {"Broken", &s.Broken},
-		{"OOM", &s.OOM}, {"ConntrackFull", &s.ConntrackFull}, {"PAMOurs", &s.PAMOurs}, {"SessionFailuresOurs", &s.SessionFailuresOurs},
+		{"OOM", &s.OOM}, {"ConntrackFull", &s.ConntrackFull}, {"Duplicates", &s.Duplicates}, {"PAMOurs", &s.PAMOurs}, {"SessionFailuresOurs", &s.SessionFailuresOurs},
 	}
 }
 

@@ -25,6 +25,8 @@ func Reached(stage, wanted string) bool {
 // A Trace follows one run of ssh by the lines it prints on standard error with
 // LogLevel DEBUG1. The zero Trace is ready to use.
 type Trace struct {
+	Address  string   // to which ssh connected last; empty behind a proxy
+	HostKey  string   // type and fingerprint of the server's key
 	Software string   // how the server names its software in its identification
 	Methods  []string // authentication methods that the server would still accept
 	Method   string   // by which the user was authenticated
@@ -112,8 +114,12 @@ func (t *Trace) debug(line string) {
 	case SawBanner:
 		t.reach(Banner)
 		_, t.Software, _ = strings.Cut(line, "remote software version ")
+	case SawConnecting:
+		_, address, _ := strings.Cut(line, " [")
+		t.Address, _, _ = strings.Cut(address, "] port ")
 	case SawKexReply:
 		t.MayAsk = true
+		t.HostKey = c.Detail
 	case SawKex:
 		t.reach(Kex)
 	case SawMethods:
