@@ -23,7 +23,7 @@ var _ = register(Cause{
 	},
 	Needs: []fact.Any{
 		fact.HandshakeVia, fact.HandshakeStage, fact.HandshakeReason, fact.HandshakeDetail, fact.HandshakeAddresses, fact.HandshakeFrozen, fact.FirstBytes,
-		fact.ProxyStderr, fact.ProxyExit, fact.ConnectTimeout, fact.LoginStage, fact.LoginReason, fact.SSHDRunning, fact.ResetSender,
+		fact.ProxyStderr, fact.ProxyExit, fact.ConnectTimeout, fact.LoginStage, fact.LoginReason, fact.SSHDRunning, fact.ResetSender, fact.PathHops,
 	},
 	Judge: func(v *fact.View) Verdict { verdict, _ := reach(v); return verdict },
 	Fix:   func(v *fact.View) []remedy.Remedy { _, plans := reach(v); return plans },
@@ -62,6 +62,10 @@ func reach(v *fact.View) (Verdict, []remedy.Remedy) {
 	if running, read := fact.SSHDRunning.In(v); read && !running && word == "refused" {
 		return Verdict{Status: RuledOut, Reason: "the server's own kernel refuses, because no sshd listens there: see sshd-broken"}, nil
 	}
+	far := howFar(v)
+	if word == "no-route" && len(far) > 0 {
+		word = "unreachable" // packets left this machine: who knows no route is a router
+	}
 	u, known := unreached[word]
 	if !known {
 		return Verdict{Status: Unknown, Reason: fmt.Sprintf("the connection ended after the stage %s: %s", stage, reason)}, nil
@@ -74,11 +78,47 @@ func reach(v *fact.View) (Verdict, []remedy.Remedy) {
 	if len(verdict.Evidence) == 0 {
 		verdict.Evidence = []Evidence{says(fact.HandshakeReason, "%s", strings.TrimSuffix(reason+": "+detail, ": "))}
 	}
+	if word == "timed-out" || word == "unreachable" {
+		verdict.Evidence = append(verdict.Evidence, far...)
+	}
 	if through || connects {
 		verdict.Status, verdict.Impact = Likely, WillBreak
 		verdict.Reason += "; yet the user's own ssh got through, so it fails only at times"
 	}
 	return verdict, []remedy.Remedy{u.mend}
+}
+
+// howFar says where the packets end that nobody answers.
+func howFar(v *fact.View) (e []Evidence) {
+	hops, _ := fact.PathHops.In(v)
+	last, attempts := -1, -1 // the last hop that answers, and that answers connection attempts
+	for i, h := range hops {
+		if h.Says != "" && len(h.Addresses) > 0 {
+			e = append(e, says(fact.PathHops, "hop %d (%s) says that it %s", i+1, h.Addresses[0], h.Says))
+		}
+		if h.Answers == 0 || h.Host {
+			continue
+		}
+		last = i
+		if h.By == "tcp" {
+			attempts = i
+		}
+	}
+	if last < 0 || len(e) > 0 {
+		return e
+	}
+	at := func(i int) string { return fmt.Sprintf("hop %d (%s)", i+1, strings.Join(hops[i].Addresses, ", ")) }
+	if host := hops[len(hops)-1]; host.Answers == 0 {
+		return append(e, says(fact.PathHops, "the last that answers on the way is %s", at(last)))
+	}
+	up := "the host is up: it answers other packets"
+	switch {
+	case attempts == last:
+		up += "; connection attempts come as far as " + at(last) + ", the last before it that answers"
+	case attempts >= 0:
+		up += "; connection attempts come as far as " + at(attempts) + " and no farther"
+	}
+	return append(e, says(fact.PathHops, "%s", up))
 }
 
 // A meaning is what one reason tells: who said so, and what mends it.

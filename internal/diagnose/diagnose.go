@@ -67,7 +67,7 @@ func (o Options) env() *probe.Env {
 	env := &probe.Env{
 		Target: o.Target, Local: o.Local, Budget: probe.NewBudget(o.MaxConnections),
 		Timeout: o.Timeout, Terminal: o.Terminal, Version: o.Version, Self: o.Self, Progress: o.Progress, Keep: o.Keep, Asking: o.Asking,
-		Login: o.Login, NotSSH: probe.NewNotice(), Running: probe.NewNotice(), Hole: probe.NewNotice(), Shaking: &probe.Shaking{},
+		Login: o.Login, NotSSH: probe.NewNotice(), Running: probe.NewNotice(), Hole: probe.NewNotice(), Shaking: &probe.Shaking{}, Shaken: probe.NewNotice(),
 	}
 	if env.Progress == nil {
 		env.Progress = func(string) {}
@@ -93,9 +93,9 @@ func plan(o Options) [][]probe.Probe {
 	case o.Target.Local():
 		return [][]probe.Probe{{probe.Config, probe.Local}}
 	case o.Login:
-		return [][]probe.Probe{{probe.Config}, {probe.Watch}, {probe.Handshake, probe.Login, probe.MTU}, {probe.Again, probe.Own, probe.Here}, {probe.Twins}, {probe.Shared}, {probe.Flow}, {probe.Reset}, {probe.Marking}}
+		return [][]probe.Probe{{probe.Config}, {probe.Watch}, {probe.Handshake, probe.Login, probe.MTU, probe.Hops}, {probe.Again, probe.Own, probe.Here}, {probe.Twins}, {probe.Shared}, {probe.Flow}, {probe.Reset}, {probe.Marking}}
 	}
-	return [][]probe.Probe{{probe.Config}, {probe.Watch}, {probe.Handshake, probe.MTU}, {probe.Again, probe.Own, probe.Here}, {probe.Flow}, {probe.Reset}}
+	return [][]probe.Probe{{probe.Config}, {probe.Watch}, {probe.Handshake, probe.MTU, probe.Hops}, {probe.Again, probe.Own, probe.Here}, {probe.Flow}, {probe.Reset}}
 }
 
 // wanted keeps the probes that answer a question some cause asks.

@@ -84,12 +84,30 @@ func (f *firewall) muteICMP() {
 // reject answers SYNs to a TCP port with a reset in the name of who they are
 // for: of what passes the node, or of what is for the node itself.
 func (f *firewall) reject(port int, passing bool) {
-	name, hook := "reject-input", nftables.ChainHookInput
+	f.refuse("reject", port, passing, &expr.Reject{Type: unix.NFT_REJECT_TCP_RST})
+}
+
+// drop is reject without a word.
+func (f *firewall) drop(port int, passing bool) {
+	f.refuse("drop", port, passing, &expr.Verdict{Kind: expr.VerdictDrop})
+}
+
+func (f *firewall) refuse(how string, port int, passing bool, verdict expr.Any) {
+	name, hook := how+"-input", nftables.ChainHookInput
 	if passing {
-		name, hook = "reject-forward", nftables.ChainHookForward
+		name, hook = how+"-forward", nftables.ChainHookForward
 	}
 	c := f.chain(name, hook, nftables.ChainPriorityFilter, nftables.ChainTypeFilter)
-	f.rule(c, protocol(unix.IPPROTO_TCP), toPort(port), []expr.Any{&expr.Reject{Type: unix.NFT_REJECT_TCP_RST}})
+	f.rule(c, protocol(unix.IPPROTO_TCP), toPort(port), []expr.Any{verdict})
+}
+
+// quiet drops datagrams and echo requests to the node.
+func (f *firewall) quiet() {
+	c := f.chain("quiet", nftables.ChainHookInput, nftables.ChainPriorityFilter, nftables.ChainTypeFilter)
+	dropped := []expr.Any{&expr.Verdict{Kind: expr.VerdictDrop}}
+	f.rule(c, protocol(unix.IPPROTO_UDP), dropped)
+	f.rule(c, protocol(unix.IPPROTO_ICMP), transport(0, 1, []byte{8}), dropped)
+	f.rule(c, protocol(unix.IPPROTO_ICMPV6), transport(0, 1, []byte{128}), dropped)
 }
 
 // limit drops new connections to a TCP port beyond count in the given time

@@ -159,6 +159,9 @@ func (l *Live) setUpFilters(*keys) error {
 		if s.Reject == [2]string{"home", "provider"}[i] {
 			f.reject(s.Port, true)
 		}
+		if s.Drop == [2]string{"home", "provider"}[i] {
+			f.drop(s.Port, true)
+		}
 		switch s.Routers {
 		case "mute":
 			f.muteICMP()
@@ -186,7 +189,12 @@ func (l *Live) setUpFilters(*keys) error {
 			return err
 		}
 	}
-	if s.Limit == 0 && s.Reject != "server" {
+	if s.Ping {
+		if err := l.machines["client"].kernel("net/ipv4/ping_group_range=0 2147483647"); err != nil {
+			return err
+		}
+	}
+	if s.Limit == 0 && !s.Quiet && s.Reject != "server" && s.Drop != "server" {
 		return nil
 	}
 	f, err := newFirewall(l.machines["server"].node, "ufw")
@@ -195,6 +203,12 @@ func (l *Live) setUpFilters(*keys) error {
 	}
 	if s.Reject == "server" {
 		f.reject(s.Port, false)
+	}
+	if s.Drop == "server" {
+		f.drop(s.Port, false)
+	}
+	if s.Quiet {
+		f.quiet()
 	}
 	if s.Limit > 0 {
 		if err := f.limit(s.Port, s.Limit, s.Every); err != nil {

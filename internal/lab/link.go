@@ -36,6 +36,7 @@ type Lane struct {
 	Queue     int           // bytes that wait for their turn at Rate before more are dropped
 	Outage    Outage        // when nothing passes
 	Hops      int           // routers on the way that the lab does not build
+	Equal     int           // so many of them stand side by side at each place, and each flow takes one
 	Mute      bool          // these send no ICMP
 }
 
@@ -187,19 +188,21 @@ func (l *lane) travel(p packet, from, to int) (answer []byte, expired bool) {
 		if l.Mute || p.proto == protoICMP || p.proto == protoICMPv6 {
 			return nil, true
 		}
-		return makeTimeExceeded(l.router(p.v6, n), p), true
+		return makeTimeExceeded(l.router(p.v6, n, p.beside(l.Equal)), p), true
 	}
 	return nil, false
 }
 
-// router returns the address of the n-th router that the lab does not build.
-func (l *lane) router(v6 bool, n int) netip.Addr {
+// router returns the address of the n-th router that the lab does not build,
+// and of the one at a place beside the others.
+func (l *lane) router(v6 bool, n, beside int) netip.Addr {
 	if v6 {
 		a := l.network[1].As16()
-		a[15] = byte(n + 1)
+		a[13], a[15] = byte(beside), byte(n+1)
 		return netip.AddrFrom16(a)
 	}
 	a := l.network[0].As4()
+	a[2] += byte(2 * beside)
 	a[3] = byte(n + 1)
 	return netip.AddrFrom4(a)
 }

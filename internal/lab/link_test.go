@@ -242,3 +242,30 @@ func TestHops(t *testing.T) {
 		}
 	}
 }
+
+// TestEqualRouters: the packets of a flow meet the same one of the routers that
+// stand side by side, and other flows meet the others.
+func TestEqualRouters(t *testing.T) {
+	met := map[netip.Addr]bool{}
+	for port := range uint16(20) {
+		var from [2]netip.Addr
+		for i := range from {
+			l := NewLink(Lane{Hops: 1, Equal: 2}, Lane{}, Box{}, 1)
+			p := makeIP(netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.9"), protoUDP, 1, 8)
+			binary.BigEndian.PutUint16(p.raw[p.head:], 40000+port)
+			fates := l.Pass(0, ToServer, p.raw)
+			if len(fates) != 1 || fates[0].Way != ToClient {
+				t.Fatalf("%d fates", len(fates))
+			}
+			answer, _ := parse(fates[0].Raw)
+			from[i] = answer.src.Addr()
+		}
+		if from[0] != from[1] {
+			t.Errorf("port %d: %v, then %v", port, from[0], from[1])
+		}
+		met[from[0]] = true
+	}
+	if len(met) != 2 {
+		t.Errorf("met %v", met)
+	}
+}

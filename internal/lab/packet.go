@@ -10,6 +10,7 @@ import (
 const (
 	protoICMP   = 1
 	protoTCP    = 6
+	protoUDP    = 17
 	protoICMPv6 = 58
 
 	flagFIN = 1
@@ -124,6 +125,15 @@ func (p packet) hop() int {
 	p.raw[8] = max(p.raw[8], 1) - 1
 	p.mendIP()
 	return int(p.raw[8])
+}
+
+// beside is which of so many equal ways the packet takes: routers choose by
+// what all packets of a flow have in common. Without ports all take one.
+func (p packet) beside(ways int) int {
+	if body := p.raw[p.head:]; ways > 1 && (p.proto == protoTCP || p.proto == protoUDP) && len(body) >= 4 {
+		return int(binary.BigEndian.Uint16(body)+binary.BigEndian.Uint16(body[2:])) % ways
+	}
+	return 0
 }
 
 // ttl is how many routers more the packet may pass.

@@ -26,6 +26,9 @@ type Spec struct {
 
 	NAT       string        // at home, for IPv4: ports-kept, ports-rewritten or no
 	Routers   string        // how they answer: icmp, few (one a second) or mute
+	Ping      bool          // the client's users may send echo requests
+	Quiet     bool          // the server's firewall drops all but connections to the port, as clouds do
+	Drop      string        // whose firewall drops SYNs to the port: home, provider or server; empty is none
 	Reject    string        // whose firewall answers SYNs to the port with a reset: home, provider or server; empty is none
 	MSS       int           // what the home router writes into SYNs; 0 is nothing
 	Limit     int           // new connections that the server's firewall lets through ...
@@ -180,6 +183,9 @@ var specKeys = map[string]func(*Spec, string) error{
 	},
 	"tap":        func(s *Spec, v string) error { return yesNo(&s.Box.Tap, v) },
 	"box-behind": func(s *Spec, v string) error { return number(&s.Box.Behind, v) },
+	"ping":       func(s *Spec, v string) error { return yesNo(&s.Ping, v) },
+	"quiet":      func(s *Spec, v string) error { return yesNo(&s.Quiet, v) },
+	"drop":       func(s *Spec, v string) error { return oneOf(&s.Drop, v, "", "home", "provider", "server") },
 	"reject":     func(s *Spec, v string) error { return oneOf(&s.Reject, v, "", "home", "provider", "server") },
 }
 
@@ -194,6 +200,7 @@ var laneKeys = map[string]func(*Lane, string) error{
 	"drop-over": func(l *Lane, v string) error { return number(&l.DropOver, v) },
 	"queue":     func(l *Lane, v string) error { return number(&l.Queue, v) },
 	"hops":      func(l *Lane, v string) error { return number(&l.Hops, v) },
+	"equal":     func(l *Lane, v string) error { return number(&l.Equal, v) },
 	"mute":      func(l *Lane, v string) error { return yesNo(&l.Mute, v) },
 	"keep-dscp": func(l *Lane, v string) error { return yesNo(&l.KeepDSCP, v) },
 	"bleach":    func(l *Lane, v string) error { return yesNo(&l.Bleach, v) },

@@ -48,7 +48,6 @@ func runFlow(ctx context.Context, env *Env, facts *fact.Set) {
 		}
 		way.Wait()
 	}
-	fact.Miss(facts, "nothing was lost, so the way was not followed", fact.PathHops, fact.PathDistance)
 	putFlows(facts, flows)
 	const day, clock = "2006-01-02", "15:04:05"
 	fact.PathMeasured.Put(facts, begun.Format(day+" "+clock)+" to "+time.Now().UTC().Format(clock), "this machine's clock")
@@ -70,6 +69,9 @@ func seeFlows(ctx context.Context, env *Env, facts *fact.Set) ([]fact.Flow, stri
 	addresses, _ := fact.HandshakeAddresses.Get(facts)
 	var ours []seenFlow
 	for _, f := range seen {
+		if f.Ended && f.Info.SegmentsIn == 0 && f.Info.TotalRetrans == 0 {
+			continue // given up at once: a packet of [Hops]
+		}
 		for _, a := range addresses {
 			if addr, err := netip.ParseAddr(a.Address); err == nil && addr.Unmap().WithZone("") == f.Remote.Addr() {
 				ours = append(ours, f)

@@ -44,6 +44,7 @@ const (
 const noBudget = "enough connections were made for now"
 
 func runHandshake(ctx context.Context, env *Env, facts *fact.Set) {
+	defer env.Shaken.Give()
 	env.Progress(fmt.Sprintf("shaking hands with %s port %d", env.Resolved.Host, env.Resolved.Port))
 	a := newAttempt(env)
 	switch a.via {

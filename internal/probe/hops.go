@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -13,16 +14,19 @@ import (
 )
 
 // Hops follows the way to the server once: which routers are there, and how
-// far is it? It spends no connection, and needs no privileges.
+// far is it? It spends no connection, and needs no privileges. It may run
+// beside [Handshake], whose end it waits for, and beside the login, so that it
+// takes no time of its own.
 var Hops = Probe{Name: "hops", Yields: []fact.Any{fact.PathHops, fact.PathDistance}, Run: func(ctx context.Context, env *Env, facts *fact.Set) {
-	env.Progress("following the way to the server")
-	Trace(ctx, env, facts, TraceOptions{Rounds: 1})
+	env.Shaken.Wait(ctx)
+	Trace(ctx, env, facts, TraceOptions{Rounds: 1, Patience: loginTime})
 }}
 
 // TraceOptions say how a way is followed.
 type TraceOptions struct {
 	Rounds   int              // 0 is until ctx ends
 	Interval time.Duration    // between the beginnings of two rounds, at least a second
+	Patience time.Duration    // with answers, beyond one more round trip; 0 is a little
 	Names    bool             // ask for the names of addresses
 	Watch    func([]fact.Hop) // told whenever something was heard; may be nil
 }
@@ -30,6 +34,9 @@ type TraceOptions struct {
 const (
 	// leastInterval spares routers, which answer one packet a second.
 	leastInterval = time.Second
+	// loginTime is what a login takes besides round trips, and more: so long a
+	// check may wait for answers without taking longer.
+	loginTime = 200 * time.Millisecond
 	// noRTT is how long answers are waited for where the round trip time is
 	// not known.
 	noRTT = time.Second
@@ -46,13 +53,16 @@ func Trace(ctx context.Context, env *Env, facts *fact.Set, o TraceOptions) {
 	back, _ := fact.PathDistanceBack.Get(facts)
 	tracer := tracer{trail: newTrail(back), to: to, options: o, patience: noRTT}
 	if rtt, ok := fact.RTT.Get(facts); ok {
-		tracer.patience = rtt*13/10 + 50*time.Millisecond
+		tracer.patience = rtt*13/10 + cmp.Or(o.Patience, 50*time.Millisecond)
 	}
 	if local, err := source(ctx, env, to.Addr()); err == nil {
 		if tcp, ok := local.(*net.TCPAddr); ok {
 			tracer.from = tcp.AddrPort().Addr().Unmap()
 		}
 	}
+	// Where nobody lets a connection through, it tells much how far one comes.
+	stage, _ := fact.HandshakeStage.Get(facts)
+	tracer.quick = o.Rounds == 1 && stage != stageResolve
 	if o.Names {
 		tracer.names = &names{of: map[string]string{}}
 	}
@@ -105,6 +115,7 @@ type tracer struct {
 	from     netip.Addr
 	to       netip.AddrPort
 	patience time.Duration // for an answer
+	quick    bool          // connection attempts are of little use
 	names    *names        // nil unless they are wanted
 }
 
@@ -121,7 +132,6 @@ func (t *tracer) list() []fact.Hop {
 
 // run goes through the rounds.
 func (t *tracer) run(ctx context.Context) error {
-	quick := t.options.Rounds == 1 && t.options.Watch == nil
 	for round := 1; ; round++ {
 		next := time.After(max(t.options.Interval, leastInterval))
 		patience := t.patience
@@ -131,7 +141,7 @@ func (t *tracer) run(ctx context.Context) error {
 		if err := t.send(ctx, t.trail.begin(), patience, t.trail.satisfied); err != nil {
 			return err
 		}
-		if probes := t.trail.follow(quick); len(probes) > 0 {
+		if probes := t.trail.follow(t.quick); len(probes) > 0 {
 			t.send(ctx, probes, t.patience, func() bool { return false }) // a kernel may have no signatures; the rest stands
 		}
 		if round == t.options.Rounds || ctx.Err() != nil {

@@ -46,6 +46,7 @@ type Env struct {
 	Running  *Notice                 // given when the login's script runs; may be nil
 	Hole     *Notice                 // given when it is known why the handshake and the login are stuck; may be nil
 	Shaking  *Shaking                // the connection of the handshake, for who looks on; may be nil
+	Shaken   *Notice                 // given by the handshake when it is over, and its facts are there; may be nil
 }
 
 // A Notice is what one probe has to say to another that runs beside it. A nil
@@ -71,6 +72,17 @@ func (n *Notice) Give() {
 
 // Given says whether it was given.
 func (n *Notice) Given() bool { return n != nil && n.given.Err() != nil }
+
+// Wait waits until the notice is given or ctx is done.
+func (n *Notice) Wait(ctx context.Context) {
+	if n == nil {
+		return
+	}
+	select {
+	case <-n.given.Done():
+	case <-ctx.Done():
+	}
+}
 
 // Then calls f, in a goroutine of its own, once the notice is given, unless
 // stop is called before.
