@@ -39,6 +39,10 @@ func TestEveryLoginShell(t *testing.T) {
 			want(t, facts, fact.LoginStage, "session")
 			want(t, facts, fact.LoginMethod, "publickey")
 			want(t, facts, fact.LoginExit, 0)
+			want(t, facts, fact.LoginAddress, "127.0.0.1")
+			if key, _ := fact.LoginHostKey.Get(facts); !strings.HasPrefix(key, "ssh-ed25519 SHA256:") {
+				t.Errorf("host key %q", key)
+			}
 			want(t, facts, fact.ServerVia, "login")
 			absent(t, facts, fact.LoginReason, "")
 			absent(t, facts, fact.SessionNoise, "")

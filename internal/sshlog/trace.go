@@ -97,6 +97,10 @@ func (t *Trace) reach(stage string) { t.stage = max(t.stage, slices.Index(stages
 
 // debug reads a line of the debug level: these tell how far ssh got.
 func (t *Trace) debug(line string) {
+	if strings.HasPrefix(line, "Connecting to ") {
+		_, address, _ := strings.Cut(line, " [")
+		t.Address, _, _ = strings.Cut(address, "] port ")
+	}
 	var c Captured
 	m := theCatalogue().sshOnly.find(line, &c)
 	if m == nil {
@@ -114,9 +118,6 @@ func (t *Trace) debug(line string) {
 	case SawBanner:
 		t.reach(Banner)
 		_, t.Software, _ = strings.Cut(line, "remote software version ")
-	case SawConnecting:
-		_, address, _ := strings.Cut(line, " [")
-		t.Address, _, _ = strings.Cut(address, "] port ")
 	case SawKexReply:
 		t.MayAsk = true
 		t.HostKey = c.Detail
