@@ -53,6 +53,20 @@ func Borrow(path string, patience time.Duration) (net.Conn, error) {
 // ErrNotSocket is the error for a standard output that takes no descriptor.
 var ErrNotSocket = errors.New("standard output is no socket that a connection can be passed through")
 
+// CanPass says whether a connection can be passed through a file, without
+// passing any.
+func CanPass(out *os.File) error {
+	conn, err := net.FileConn(out)
+	if err != nil {
+		return ErrNotSocket
+	}
+	defer conn.Close()
+	if _, ok := conn.(*net.UnixConn); !ok {
+		return ErrNotSocket
+	}
+	return nil
+}
+
 // Pass hands a connection to the program that started us, through our
 // standard output, as ssh wants it with ProxyUseFdpass.
 func Pass(out *os.File, c *net.TCPConn) error {

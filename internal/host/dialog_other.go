@@ -31,3 +31,6 @@ func Borrow(string, time.Duration) (net.Conn, error) { return nil, errors.ErrUns
 
 // Pass fails: this system has no descriptors to pass.
 func Pass(*os.File, *net.TCPConn) error { return errors.ErrUnsupported }
+
+// CanPass fails: this system has no descriptors to pass.
+func CanPass(*os.File) error { return errors.ErrUnsupported }

@@ -44,23 +44,8 @@ func lookupHost(ctx context.Context, env *Env) lookup {
 	defer cancel()
 	var l lookup
 	var err error
-	if addr, literal := netip.ParseAddr(strings.Trim(name, "[]")); literal == nil {
-		l.all, l.source = []netip.Addr{addr.Unmap()}, "the address itself"
-	} else {
-		l.source, err = "getent ahosts", errors.New("no host is named")
-		if name != "" && !strings.HasPrefix(name, "-") {
-			l.all, err = getent(ctx, env.Local, name)
-		}
-		if errors.Is(err, host.ErrNotFound) {
-			l.source = "this program's resolver"
-			l.all, err = resolver.LookupNetIP(ctx, "ip", name)
-		}
-	}
+	l.all, l.source, err = Addresses(ctx, env.Local, name)
 	l.took = time.Since(start)
-	l.all = l.all[:min(len(l.all), maxAddresses)]
-	for i, a := range l.all {
-		l.all[i] = a.Unmap()
-	}
 	l.usable = slices.DeleteFunc(slices.Clone(l.all), func(a netip.Addr) bool { return !allowed(env, a) })
 	switch {
 	case err != nil:
@@ -102,6 +87,27 @@ func parseAddresses(out string) []netip.Addr {
 		}
 	}
 	return all
+}
+
+// Addresses returns the addresses of a host in the order in which ssh tries
+// them, and who named them.
+func Addresses(ctx context.Context, local host.Host, name string) (all []netip.Addr, source string, err error) {
+	if addr, literal := netip.ParseAddr(strings.Trim(name, "[]")); literal == nil {
+		return []netip.Addr{addr.Unmap()}, "the address itself", nil
+	}
+	source, err = "getent ahosts", errors.New("no host is named")
+	if name != "" && !strings.HasPrefix(name, "-") {
+		all, err = getent(ctx, local, name)
+	}
+	if errors.Is(err, host.ErrNotFound) {
+		source = "this program's resolver"
+		all, err = resolver.LookupNetIP(ctx, "ip", name)
+	}
+	all = all[:min(len(all), maxAddresses)]
+	for i, a := range all {
+		all[i] = a.Unmap()
+	}
+	return all, source, err
 }
 
 // allowed says whether AddressFamily lets ssh use an address.
