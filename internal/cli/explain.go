@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sshtay/internal/explain"
+	"sshtay/internal/pcap"
 	"sshtay/internal/report"
 	"sshtay/internal/sshlog"
 )
@@ -26,8 +28,10 @@ speak for each cause and against it, and the command that would settle it.
 It knows the output of ssh (-v to -vvv), the logs of sshd 6.6 to 10.x and dropbear,
 and what PuTTY, libssh, paramiko, Go programs, git, rsync, scp, Ansible and VS Code
 say; as files of syslog, from journalctl (text or JSON), Windows, Docker and
-Kubernetes; packed with gzip, zstd or bzip2; rotated files in any order. Without a
-file it reads standard input. Nothing is sent anywhere.`
+Kubernetes; packed with gzip, zstd or bzip2; rotated files in any order. Of a
+capture (pcap, pcapng) it tells the story of each SSH connection: its stages, its
+stalls, what was lost, and who reset it. Without a file it reads standard input.
+Nothing is sent anywhere.`
 
 // explainMemory is where the collector begins to save memory: reading needs
 // little at a time, however large the log is.
@@ -45,13 +49,13 @@ func (sh *shell) explainCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			debug.SetMemoryLimit(explainMemory)
 			debug.SetGCPercent(50)
-			story, problems, err := sh.readLogs(cmd.Context(), args)
+			r, err := sh.readLogs(cmd.Context(), args)
 			if err != nil {
 				return err
 			}
-			e := explain.Of(story)
+			e := explain.Of(&r.story)
 			e.Next = known(cmd.Root(), e.Next)
-			e.Read.Files, e.Read.Problems = append([]string{}, args...), problems
+			e.Read.Files, e.Read.Problems, e.Flows = append([]string{}, args...), r.problems, r.flows
 			return sh.explained(e, asJSON)
 		},
 	}
@@ -59,33 +63,40 @@ func (sh *shell) explainCommand() *cobra.Command {
 	return cmd
 }
 
-// readLogs reads logs, the rotated ones in their order. What cannot be read is
-// a problem to be told; it is an error when there is nothing else.
-func (sh *shell) readLogs(ctx context.Context, names []string) (*sshlog.Story, []string, error) {
+// A logReading is what was read of logs and captures.
+type logReading struct {
+	story    sshlog.Story
+	flows    []report.Flow
+	problems []string
+}
+
+// readLogs reads logs, the rotated ones in their order, and captures. What
+// cannot be read is a problem to be told; it is an error when there is nothing
+// else.
+func (sh *shell) readLogs(ctx context.Context, names []string) (*logReading, error) {
 	if len(names) == 0 {
 		names = []string{"-"}
 		if isTerminal(sh.in) {
 			fmt.Fprintln(sh.err, "sshtay: reading standard input: paste the lines, then type Ctrl-D")
 		}
 	}
-	var story sshlog.Story
-	var problems []string
+	var r logReading
 	for _, name := range sshlog.InOrder(names) {
-		if err := sh.readLog(ctx, name, &story); err != nil {
+		if err := sh.readLog(ctx, name, &r); err != nil {
 			if ctx.Err() != nil {
-				return nil, nil, exitError{exitUsage, "interrupted", ""}
+				return nil, exitError{exitUsage, "interrupted", ""}
 			}
-			problems = append(problems, fmt.Sprintf("%s: %v", name, plainError(err)))
+			r.problems = append(r.problems, fmt.Sprintf("%s: %v", name, plainError(err)))
 		}
 	}
-	story.End()
-	if story.Lines == 0 && len(problems) > 0 {
-		return nil, nil, exitError{exitUsage, strings.Join(problems, "\n"), "sshtay explain --help"}
+	r.story.End()
+	if r.story.Lines+r.story.Packets == 0 && len(r.problems) > 0 {
+		return nil, exitError{exitUsage, strings.Join(r.problems, "\n"), "sshtay explain --help"}
 	}
-	return &story, problems, nil
+	return &r, nil
 }
 
-func (sh *shell) readLog(ctx context.Context, name string, story *sshlog.Story) error {
+func (sh *shell) readLog(ctx context.Context, name string, r *logReading) error {
 	in, now := sh.in, time.Now()
 	if name != "-" {
 		f, err := os.Open(name)
@@ -98,15 +109,26 @@ func (sh *shell) readLog(ctx context.Context, name string, story *sshlog.Story) 
 		}
 		in = f
 	}
-	text, err := sshlog.Decoded(in)
+	decoded, err := sshlog.Decoded(in)
 	if err != nil {
 		return err
 	}
+	text := bufio.NewReader(decoded)
+	if begin, _ := text.Peek(4); pcap.Is(begin) {
+		stories, tally, err := pcap.Stories(text, sshPort)
+		flows, problems := explain.AddPackets(&r.story, stories, tally)
+		r.flows, r.problems = append(r.flows, flows...), append(r.problems, problems...)
+		return err
+	}
 	return sshlog.Read(ctx, text, sshlog.Options{Source: name, Now: now}, func(b *sshlog.Batch) error {
-		story.Add(b)
+		r.story.Add(b)
 		return nil
 	})
 }
+
+// sshPort is taken for SSH in a capture that has not the begin of a
+// connection.
+const sshPort = 22
 
 // plainError says a file's trouble without its name, which stands before it.
 func plainError(err error) error {

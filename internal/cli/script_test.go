@@ -49,6 +49,11 @@ func TestScripts(t *testing.T) {
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		Setup: func(e *testscript.Env) error {
+			captures, err := filepath.Abs("../pcap/testdata")
+			if err != nil {
+				return err
+			}
+			e.Setenv("CAPTURES", captures)
 			e.Setenv("HOME", e.WorkDir) // ssh itself reads the home of /etc/passwd
 			e.Setenv("NO_COLOR", "1")
 			return nil

@@ -18,6 +18,20 @@ func names(cause string) row { return row{cause: 0.2, other: 0.0005} }
 
 // shows is what is known of each symptom.
 var shows = map[sshlog.Symptom]row{
+	// What packets show is seen, not said: it names few causes, and strongly.
+	sshlog.WireHole:           names("path-mtu"),
+	sshlog.WireResetByBox:     {"reset-injected": 0.4, "source-refused": 0.02, "asymmetric-route": 0.03, other: 0.0005},
+	sshlog.WireResetByBoxIdle: {"idle-timeout": 0.4, "reset-injected": 0.05, "address-changed": 0.01, other: 0.0005},
+	sshlog.WireResetByServer: {"startup-throttle": 0.2, "source-refused": 0.2, "sshd-broken": 0.2, "server-resources": 0.2, "not-ssh": 0.1, "version": 0.05,
+		"corruption": 0.2, "duplicate-address": 0.2, "server-idle-policy": 0.03, "unreachable": 0.05, other: 0.01},
+	sshlog.WireResetByClient: {"client-side": 0.1, "corruption": 0.2, "address-changed": 0.05, other: 0.02},
+	sshlog.WireSilence:       {"path-loss": 0.2, "traffic-class": 0.3, "path-mtu": 0.1, "address-changed": 0.2, "asymmetric-route": 0.3, "conntrack-full": 0.1, "idle-timeout": 0.02, other: 0.002},
+	sshlog.WireSilenceIdle:   {"idle-timeout": 0.3, "address-changed": 0.3, "tcp-keepalive": 0.1, "path-loss": 0.03, other: 0.001},
+	sshlog.WireResent:        {"path-loss": 0.5, "path-mtu": 0.01, "conntrack-full": 0.1, "traffic-class": 0.02, other: 0.002},
+	sshlog.WireNoAnswer:      {"server-resources": 0.3, "login-grace": 0.3, "not-ssh": 0.1, "sshd-broken": 0.05, "startup-throttle": 0.03, "unreachable": 0.05, other: 0.002},
+	sshlog.WireSynLost:       {"unreachable": 0.3, "source-refused": 0.15, "conntrack-full": 0.4, "asymmetric-route": 0.05, "path-loss": 0.05, other: 0.001},
+	sshlog.WireSynRefused:    {"unreachable": 0.3, "source-refused": 0.05, "sshd-broken": 0.1, "reset-injected": 0.03, other: 0.001},
+
 	// Before there is a connection.
 	sshlog.ConfigError:     names("client-side"),
 	sshlog.LocalError:      {"client-side": 0.1, "unreachable": 0.02, other: 0.0005},

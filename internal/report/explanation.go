@@ -24,6 +24,28 @@ type Explanation struct {
 	Next     []string  `json:"next"`    // the commands that would settle it, the best first
 	Unread   int       `json:"unread"`  // lines that nothing is known of
 	Read     Reading   `json:"read"`
+	Flows    []Flow    `json:"flows,omitempty"` // of a capture, those that ended badly first
+}
+
+// A Flow is one connection in a capture. Times are seconds since it began.
+type Flow struct {
+	Client string     `json:"client"` // address and port
+	Server string     `json:"server"`
+	Began  time.Time  `json:"began"`
+	Took   float64    `json:"seconds"`
+	RTT    float64    `json:"rtt,omitempty"`       // of the TCP handshake
+	Stages []FlowStep `json:"stages"`              // that were completed
+	Story  []string   `json:"story"`               // what happened then, in sentences
+	End    string     `json:"end"`                 // open, closed, reset or silence
+	Sender string     `json:"sender,omitempty"`    // of a reset: server, client, middlebox or unknown
+	Hops   int        `json:"hops_away,omitempty"` // how far the sender was from where the capture was made
+	Resent [2]int     `json:"resent"`              // packets sent again by the client, and by the server
+}
+
+// A FlowStep is a stage and when it was completed.
+type FlowStep struct {
+	Stage string  `json:"stage"`
+	At    float64 `json:"at"`
 }
 
 // A Symptom is something that the log tells, however it is worded.
@@ -52,6 +74,7 @@ type Ranked struct {
 type Reading struct {
 	Files       []string `json:"files"`
 	Lines       int      `json:"lines"`
+	Packets     int      `json:"packets,omitempty"`  // of captures
 	Others      int      `json:"others"`             // lines of other programs
 	Samples     []string `json:"samples,omitempty"`  // some of the unread lines
 	Cut         int      `json:"cut,omitempty"`      // lines too long to be read to their end
@@ -101,7 +124,7 @@ func ExplainText(w io.Writer, e Explanation, o TextOptions) error {
 		o.Width = 80
 	}
 	t := &terminal{width: min(max(o.Width, 40), 100), color: o.Color}
-	t.hang("", append(words(bold, "What the log tells:"), words(normal, headline(e))...))
+	t.hang("", append(words(bold, "What "+source(e)+" tells:"), words(normal, headline(e))...))
 	t.blank()
 	for i, s := range e.Symptoms {
 		t.item(0, once(i, "seen"), words(normal, symptomLine(s)))
@@ -110,6 +133,7 @@ func ExplainText(w io.Writer, e Explanation, o TextOptions) error {
 		}
 	}
 	t.reading(e)
+	t.flows(e.Flows)
 	for i, r := range e.Ranking[:min(len(e.Ranking), shownCauses)] {
 		t.ranked(i, r)
 	}
@@ -145,12 +169,21 @@ var stageWords = map[string]string{
 	"": "at which stage it ended, the lines do not tell",
 }
 
+func source(e Explanation) string {
+	if e.Read.Packets > 0 && e.Read.Lines == 0 {
+		return "the capture"
+	}
+	return "the log"
+}
+
 func headline(e Explanation) string {
 	switch {
 	case len(e.Symptoms) > 0:
 		return stageWords[e.Stage] + "."
 	case e.Read.Attempts+e.Read.Connections > 0:
 		return "no failure."
+	case e.Read.Packets > 0:
+		return "nothing: no packet of it is of an SSH connection."
 	}
 	return "nothing: no line is one that sshtay knows."
 }
@@ -194,10 +227,40 @@ func (t *terminal) rest(e Explanation) {
 	}
 }
 
+// shownFlows is how many connections of a capture are told.
+const shownFlows = 5
+
+// flows tells the story of the connections in a capture.
+func (t *terminal) flows(flows []Flow) {
+	for _, f := range flows[:min(len(flows), shownFlows)] {
+		t.blank()
+		t.hang("", append(words(bold, f.Client+" → "+f.Server), words(dim, f.Began.Format("2006-01-02 15:04:05.000 MST"))...))
+		var steps []string
+		for _, s := range f.Stages {
+			steps = append(steps, fmt.Sprintf("%s %.0f ms", s.Stage, s.At*1000))
+		}
+		if len(steps) > 0 {
+			t.beside(3, "got to", words(normal, strings.Join(steps, " → ")))
+		}
+		for i, l := range f.Story {
+			t.beside(3, once(i, "then"), words(normal, visible.Line(l, lineLetters)))
+		}
+	}
+	if more := len(flows) - shownFlows; more > 0 {
+		t.beside(0, "", words(dim, fmt.Sprintf("and %s, listed by --json", count(more, "other connection", "other connections"))))
+	}
+}
+
 // reading tells what was read and, above all, what was not.
 func (t *terminal) reading(e Explanation) {
 	r := e.Read
-	parts := []string{count(r.Lines, "line", "lines")}
+	var parts []string
+	if r.Lines > 0 || r.Packets == 0 {
+		parts = append(parts, count(r.Lines, "line", "lines"))
+	}
+	if r.Packets > 0 {
+		parts = append(parts, count(r.Packets, "packet", "packets"))
+	}
 	if r.Attempts > 0 {
 		parts = append(parts, count(r.Attempts, "attempt", "attempts")+" of a client")
 	}

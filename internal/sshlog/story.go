@@ -11,6 +11,7 @@ import (
 type Story struct {
 	Seen     map[Symptom]*Seen
 	Lines    int
+	Packets  int // of captures
 	Chatter  int
 	Others   int
 	Unread   int

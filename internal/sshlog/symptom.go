@@ -177,6 +177,19 @@ const (
 	ClientTimedOut
 	ClientDisconnected
 
+	// what packets show, see package explain
+	WireHole
+	WireResetByBox
+	WireResetByBoxIdle
+	WireResetByServer
+	WireResetByClient
+	WireSilence
+	WireSilenceIdle
+	WireResent
+	WireNoAnswer
+	WireSynLost
+	WireSynRefused
+
 	symptoms // how many there are
 )
 
@@ -328,6 +341,18 @@ var symptomTable = [symptoms]symptomInfo{
 	ClientWrongMAC:     {"client-wrong-mac", atAny, "", "a packet from a client failed its integrity check"},
 	ClientTimedOut:     {"client-timed-out", atSession, "", "the kernel gave a session up: the client acknowledged nothing any more"},
 	ClientDisconnected: {"client-disconnected", atAny, "", "a client said goodbye with an error"},
+
+	WireHole:           {"wire-hole", atAny, "", "long packets of one direction never arrive, and shorter ones do"},
+	WireResetByBox:     {"wire-reset-by-box", atAny, "", "something between the two ends reset the connection"},
+	WireResetByBoxIdle: {"wire-reset-by-box-idle", atIdle, "", "something between the two ends reset the connection after it had been silent"},
+	WireResetByServer:  {"wire-reset-by-server", atAny, "", "the server reset the connection"},
+	WireResetByClient:  {"wire-reset-by-client", atAny, "", "the client reset the connection"},
+	WireSilence:        {"wire-silence", atAny, "", "one side sent the same again and again, and nothing came back"},
+	WireSilenceIdle:    {"wire-silence-idle", atIdle, "", "after a silence, what one side sent was never answered"},
+	WireResent:         {"wire-resent", atAny, "", "packets were lost and sent again"},
+	WireNoAnswer:       {"wire-no-answer", atAny, "", "the server's kernel took what was sent, and its program said nothing for long"},
+	WireSynLost:        {"wire-syn-lost", atConnect, "", "nobody answered the attempt to connect"},
+	WireSynRefused:     {"wire-syn-refused", atConnect, "", "the attempt to connect was refused"},
 }
 
 // String is the symptom's fixed name.
