@@ -19,6 +19,16 @@ type Identity struct {
 	HostKey string `json:"host_key"` // type and fingerprint
 }
 
+// Unheard is what the kernel counted of a connection on which nothing came:
+// segments that came, those of them with data, and what of ours was sent again
+// and is not acknowledged.
+type Unheard struct {
+	In             int `json:"in"`
+	DataIn         int `json:"data_in"`
+	SentAgain      int `json:"sent_again"`
+	Unacknowledged int `json:"unacknowledged"`
+}
+
 // Facts about our own unauthenticated connection to the server, which ends
 // with a DISCONNECT before NEWKEYS. The stages are those of the report:
 // resolve, connect, banner, kex (auth and what follows are the login's).
@@ -45,6 +55,7 @@ var (
 	KexUsed           = define[string]("handshake.kex_used", "", "which key exchange was carried out?")
 	HandshakeHostKey  = define[string]("handshake.host_key", "", "which host key did the server prove to have (type and fingerprint)?")
 	Identities        = define[[]Identity]("handshake.identities", "", "which host key did each connection of this run to one address see, where they were compared?")
+	HandshakeUnheard  = define[Unheard]("handshake.unheard", "", "what did the kernel count of a connection that was made and then stayed silent?")
 	HandshakeSent     = define[int]("handshake.sent", "B", "how many bytes were sent until the handshake ended?")
 	HandshakeReceived = define[int]("handshake.received", "B", "how many bytes came until the handshake ended?")
 	ProxyStderr       = define[string]("handshake.proxy_stderr", "", "what did the proxy command print on standard error?")

@@ -18,6 +18,7 @@ type Box struct {
 	Resets []Reset       // connections it ends on its own
 	Forge  Forge         // how its resets look
 	Tap    bool          // it stands beside the way: all passes, and its resets race what others send
+	OneWay bool          // it sees only what goes to the server, and drops there what has no beginning and answer that it saw
 	Behind int           // how many of the routers that the lab does not build stand between it and the client
 }
 
@@ -115,6 +116,9 @@ func (b *box) remembers() bool { return b.Idle > 0 || b.Table > 0 || len(b.Reset
 
 // look says whether a packet passes, and what the box sends because of it.
 func (b *box) look(now time.Duration, way Way, p packet) (passes bool, out []made) {
+	if b.OneWay && p.tcp && way == ToServer && !p.has(flagSYN) {
+		return false, nil
+	}
 	if !b.remembers() || !p.tcp {
 		return true, nil
 	}

@@ -181,6 +181,7 @@ var specKeys = map[string]func(*Spec, string) error{
 		}
 		return oneOf(&s.Conntrack, who, "", "client", "home", "server")
 	},
+	"one-way":    func(s *Spec, v string) error { return yesNo(&s.Box.OneWay, v) },
 	"tap":        func(s *Spec, v string) error { return yesNo(&s.Box.Tap, v) },
 	"box-behind": func(s *Spec, v string) error { return number(&s.Box.Behind, v) },
 	"ping":       func(s *Spec, v string) error { return yesNo(&s.Ping, v) },

@@ -23,7 +23,7 @@ var handshakeFacts = []fact.Any{
 	fact.HandshakeBanner, fact.PreBanner, fact.FirstBytes, fact.LooksLike, fact.Refusal, fact.Complaint, fact.HandshakeTries, fact.HandshakeFailures,
 	fact.ServerKex, fact.ServerHostKey, fact.ServerCiphers, fact.ServerMACs, fact.NoCommon, fact.KexUsed, fact.HandshakeHostKey,
 	fact.ProxyStderr, fact.ProxyExit, fact.ResolveTime, fact.ConnectTime, fact.BannerTime, fact.KexInitTime, fact.KexTime,
-	fact.HandshakeSent, fact.HandshakeReceived, fact.RTT, fact.HandshakeTTL, fact.PathDistanceBack, fact.HandshakeFrozen, fact.PathMarks,
+	fact.HandshakeSent, fact.HandshakeReceived, fact.RTT, fact.HandshakeTTL, fact.PathDistanceBack, fact.HandshakeFrozen, fact.HandshakeUnheard, fact.PathMarks,
 }
 
 const (
@@ -98,8 +98,9 @@ type attempt struct {
 	ttl       int             // of the server's packets when they arrive; 0 when it could not be seen
 	marks     []fact.Mark
 	proxy     *proxyEnd
-	shown     *Shaking // for who looks on; may be nil
-	stuck     bool     // it was ended because it was known why it was stuck
+	unheard   *fact.Unheard // of a connection that stayed silent
+	shown     *Shaking      // for who looks on; may be nil
+	stuck     bool          // it was ended because it was known why it was stuck
 }
 
 func newAttempt(env *Env) *attempt {
@@ -161,6 +162,11 @@ func (a *attempt) shake(ctx context.Context, env *Env, conn net.Conn, stageTime 
 		a.rtt = minimumRTT(conn)
 	}
 	a.shook, a.reason = &r, r.Reason
+	if tcp, ok := conn.(*net.TCPConn); ok && a.reason == sshwire.ReasonTimedOut && r.Received == 0 {
+		if info, err := sock.InfoOf(tcp); err == nil {
+			a.unheard = &fact.Unheard{In: info.SegmentsIn, DataIn: info.DataSegmentsIn, SentAgain: info.TotalRetrans, Unacknowledged: info.Unacked}
+		}
+	}
 	switch r.Stage {
 	case sshwire.StageKexInit, sshwire.StageKex:
 		a.stage = stageBanner

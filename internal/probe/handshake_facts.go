@@ -45,6 +45,9 @@ func (a *attempt) put(facts *fact.Set) {
 		fact.Miss(facts, "there was no connection to the server", handshakeFacts...)
 		return
 	}
+	if a.unheard != nil {
+		fact.HandshakeUnheard.Put(facts, *a.unheard, "TCP_INFO of the "+source)
+	}
 	if a.stage != stageNone {
 		fact.HandshakeFrozen.Put(facts, a.reason == sshwire.ReasonTimedOut, source)
 	}
