@@ -97,6 +97,7 @@ func (sh *shell) path(ctx context.Context, o pathOptions) error {
 	p := report.NewPath(report.Input{
 		Target: r.Target, Resolved: r.Resolved, Facts: r.Facts, Version: Version, At: r.At, Took: r.Took, Connections: r.Connections,
 	})
+	p.TraceSeconds = r.Traced.Seconds()
 	print := report.PathText
 	if o.json {
 		print = report.PathJSON

@@ -11,8 +11,9 @@ import (
 // A PathResult is what following the way to a host has found.
 type PathResult struct {
 	Result
-	Detour  string // why there is no way to follow, or ""
-	Instead string // what to type then, or ""
+	Traced  time.Duration // from when the distance was known
+	Detour  string        // why there is no way to follow, or ""
+	Instead string        // what to type then, or ""
 }
 
 // Path follows the way to the target, as long as is wanted: a handshake says
@@ -29,7 +30,9 @@ func Path(ctx context.Context, o Options, trace probe.TraceOptions) PathResult {
 	if r.Detour, r.Instead = probe.Detour(env); !refused && r.Detour == "" {
 		probe.Handshake.Run(limited, env, facts)
 		env.Progress("")
+		known := time.Now()
 		probe.Trace(ctx, env, facts, trace)
+		r.Traced = time.Since(known)
 	}
 	r.Result = Result{Target: o.Target, Resolved: env.Resolved, Facts: facts, Connections: env.Budget.Spent(), At: start, Took: time.Since(start)}
 	return r

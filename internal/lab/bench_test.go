@@ -19,9 +19,10 @@ import (
 // rtts are the round trip times of the figures.
 var rtts = []time.Duration{0, 50 * time.Millisecond, 200 * time.Millisecond}
 
-// atEach runs f in a healthy world at each round trip time. The program is
+// atEach runs f in a healthy world, changed as is wanted, at each round trip
+// time. The program is
 // the one that SSHTAY names: as it is built for users.
-func atEach(b *testing.B, f func(b *testing.B, live *Live, rtt time.Duration)) {
+func atEach(b *testing.B, change func(*World), f func(b *testing.B, live *Live, rtt time.Duration)) {
 	w := ordinary(b)
 	program := os.Getenv("SSHTAY")
 	if program == "" {
@@ -31,6 +32,9 @@ func atEach(b *testing.B, f func(b *testing.B, live *Live, rtt time.Duration)) {
 		b.Run(fmt.Sprintf("rtt=%dms", rtt.Milliseconds()), func(b *testing.B) {
 			w := w
 			w.Lanes[ToServer].Delay, w.Lanes[ToClient].Delay = rtt/2, rtt-rtt/2
+			if change != nil {
+				change(&w)
+			}
 			live, err := (&Lab{Program: program, Seed: 1}).Up(b.Context(), w)
 			if err != nil {
 				b.Fatal(err)
@@ -45,7 +49,7 @@ func atEach(b *testing.B, f func(b *testing.B, live *Live, rtt time.Duration)) {
 // the time it gives the bound that the design sets (1.5 s + 14 round trips)
 // and the most memory that was in use.
 func BenchmarkCheck(b *testing.B) {
-	atEach(b, func(b *testing.B, live *Live, rtt time.Duration) {
+	atEach(b, nil, func(b *testing.B, live *Live, rtt time.Duration) {
 		var most float64
 		for b.Loop() {
 			r, err := live.shell("/usr/bin/time -f %M sshtay check web1", time.Minute)
@@ -78,7 +82,7 @@ var byHand = []struct{ name, line string }{
 // BenchmarkByHand runs these one after the other.
 func BenchmarkByHand(b *testing.B) {
 	testenv.Need(b, "mtr", "fping", "tracepath", "ssh-audit")
-	atEach(b, func(b *testing.B, live *Live, _ time.Duration) {
+	atEach(b, nil, func(b *testing.B, live *Live, _ time.Duration) {
 		took := map[string]time.Duration{}
 		for b.Loop() {
 			for _, c := range byHand {

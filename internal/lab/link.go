@@ -185,7 +185,7 @@ func (l *lane) travel(p packet, from, to int) (answer []byte, expired bool) {
 		if p.hop() > 0 {
 			continue
 		}
-		if l.Mute || p.proto == protoICMP || p.proto == protoICMPv6 {
+		if l.Mute || p.answers() {
 			return nil, true
 		}
 		return makeTimeExceeded(l.router(p.v6, n, p.beside(l.Equal)), p), true

@@ -136,6 +136,16 @@ func (p packet) beside(ways int) int {
 	return 0
 }
 
+// answers says whether the packet is ICMP and no echo request: of those routers
+// say nothing, lest answers answer answers.
+func (p packet) answers() bool {
+	if p.proto != protoICMP && p.proto != protoICMPv6 {
+		return false
+	}
+	kind := p.raw[p.head:]
+	return len(kind) == 0 || kind[0] != map[byte]byte{protoICMP: 8, protoICMPv6: 128}[p.proto]
+}
+
 // ttl is how many routers more the packet may pass.
 func (p packet) ttl() int {
 	if p.v6 {

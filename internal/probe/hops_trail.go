@@ -85,6 +85,9 @@ func (t *trail) begin() (probes []sock.TTLProbe) {
 	last := t.top
 	if t.rounds > 1 && (t.reached > 0 || t.host.by == "") {
 		last = t.length()
+		if t.reached == 0 {
+			last = max(last, min(t.back-1, mostHops)) // who knows
+		}
 	}
 	var ttls []int
 	for ttl := 1; ttl <= last; ttl++ {
@@ -130,7 +133,7 @@ func (t *trail) follow(quick bool) (probes []sock.TTLProbe) {
 	if known == 0 && t.rounds == 1 {
 		last = max(last, t.back/2)
 	}
-	for ttl := first; ttl <= min(last, t.back-1); ttl++ {
+	for ttl := first; ttl <= min(last, t.back-1, mostHops); ttl++ {
 		if h := t.hop(ttl); h.ahead < mostAhead {
 			h.ahead++
 			probes = append(probes, t.probe(sock.TCP, ttl))
@@ -153,12 +156,12 @@ func (t *trail) known() int {
 	return 0
 }
 
-// length is how many routers there are before the server, as far as we know.
+// length is how many routers there are before the server, as far as was seen.
 func (t *trail) length() int {
+	last := t.known()
 	if t.reached > 0 {
-		return t.reached - 1
+		return last
 	}
-	last := max(t.known(), t.back-1)
 	for _, f := range t.forbids { // of those that are not known otherwise only one can be the next
 		if t.at(f.from) < 0 {
 			last = max(last, min(f.ttl, last+1))

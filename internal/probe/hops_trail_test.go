@@ -107,8 +107,8 @@ func TestTrail(t *testing.T) {
 		{"a way back that is not known", way{routers: 9, server: everything}, 0, 2, true, "1udp 2udp 3udp 4udp 5udp 6udp 7udp 8udp 9udp 10icmp", 0},
 		{"a mute router", way{routers: 3, mute: map[int]bool{2: true}, server: everything}, 4, 1, true, "1udp 2 3udp 4icmp", 0},
 		{"a silent server", way{routers: 3, server: nothing}, 4, 3, true, "1udp 2udp 3udp 0", 0},
-		{"a silent server behind a mute router", way{routers: 3, mute: map[int]bool{3: true}, server: nothing}, 4, 9, false, "1tcp 2tcp 3 0", 0},
-		{"a silent server, nearer than it seems", way{routers: 3, server: nothing}, 12, 9, false, "1tcp 2tcp 3tcp 4 5 6 7 8 9 10 11 0", 2},
+		{"a silent server behind a mute router", way{routers: 3, mute: map[int]bool{3: true}, server: nothing}, 4, 9, false, "1tcp 2tcp 0", 0},
+		{"a silent server, nearer than it seems", way{routers: 3, server: nothing}, 12, 9, false, "1tcp 2tcp 3tcp 0", 2},
 		{"only TCP leaves the house", way{routers: 5, blocks: map[int]map[sock.Method]string{1: silence}, server: everything}, 6, 9, false, "1tcp 2tcp 3tcp 4tcp 5tcp 0", 0},
 		{"a firewall that says so", way{routers: 4, blocks: map[int]map[sock.Method]string{2: {sock.UDP: "no", sock.ICMP: ""}}, server: everything}, 5, 9, false, "1tcp 2tcp! 3tcp 4tcp 0", 0},
 		{"no way behind a router", way{routers: 9, blocks: map[int]map[sock.Method]string{1: {sock.UDP: "no", sock.ICMP: "no", sock.TCP: ""}}}, 0, 3, false, "1tcp! 0", 0},
@@ -156,14 +156,14 @@ func TestTrailTimes(t *testing.T) {
 func TestTrailNeverReachesTheServer(t *testing.T) {
 	methods := []sock.Method{sock.UDP, sock.ICMP, sock.TCP}
 	rapid.Check(t, func(t *rapid.T) {
-		w := way{routers: rapid.IntRange(0, 20).Draw(t, "routers"), mute: map[int]bool{}, server: map[sock.Method]bool{}, arrived: map[sock.Method]int{}}
+		w := way{routers: rapid.IntRange(0, 40).Draw(t, "routers"), mute: map[int]bool{}, server: map[sock.Method]bool{}, arrived: map[sock.Method]int{}}
 		for hop := 1; hop <= w.routers; hop++ {
 			w.mute[hop] = rapid.Float64().Draw(t, "mute") < 0.3
 		}
 		for _, m := range methods[:2] {
 			w.server[m] = rapid.Bool().Draw(t, "answers "+string(m))
 		}
-		trail := newTrail(rapid.IntRange(0, 25).Draw(t, "back"))
+		trail := newTrail(rapid.OneOf(rapid.IntRange(0, 25), rapid.IntRange(0, 200)).Draw(t, "back"))
 		rounds := rapid.IntRange(1, 6).Draw(t, "rounds")
 		quick := rapid.Bool().Draw(t, "quick")
 		for range rounds {

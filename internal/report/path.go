@@ -31,6 +31,7 @@ type Path struct {
 	DistanceBack int        `json:"distance_back,omitempty"` // as path.distance_back
 	Hops         []fact.Hop `json:"hops"`                    // the last one is the server
 	LossBegins   int        `json:"loss_begins,omitempty"`   // which of the hops it is, the first being 1
+	TraceSeconds float64    `json:"trace_seconds"`           // that following the way took, once it was known how far it is
 	Missing      []Missing  `json:"missing"`
 	Spent        Spent      `json:"spent"`
 }
@@ -161,8 +162,12 @@ func (p Path) means() (all []string) {
 			all = append(all, fmt.Sprintf("Hop %d (%s) says that it %s.", i+1, h.Addresses[0], h.Says))
 		}
 	}
-	if host.Answers == 0 && answers >= 0 && p.Reached == "resolve" {
-		all = append(all, fmt.Sprintf("Behind hop %d (%s) nobody answers.", answers+1, p.Hops[answers].Addresses[0]))
+	if host.Answers == 0 && answers >= 0 {
+		s := fmt.Sprintf("Behind hop %d (%s) nobody answers", answers+1, p.Hops[answers].Addresses[0])
+		if p.Reached != "resolve" {
+			s += "; how many routers there are between it and the server is not known"
+		}
+		all = append(all, s+".")
 	}
 	if shy > 0 {
 		all = append(all, count(shy, "hop", "hops")+" answered less often than asked, and passed everything on: routers limit what they say of themselves.")

@@ -51,7 +51,7 @@ func TestPathText(t *testing.T) {
 		{"asymmetric", pathOf(distance(3, 9), first, server), 0, []string{"3 hops there and 9 back."}},
 		{"a distance from its packets alone", pathOf(func(s *fact.Set) { fact.PathDistanceBack.Put(s, 9, "test") },
 			first, with(server, func(h *fact.Hop) { h.TTL, h.Answers, h.Verdict = 0, 0, "silent" })), 0,
-			[]string{"9 hops back from there.", "     203.0.113.10    0 of 10                      the server, silent\n", "loss up to it was not measured"}},
+			[]string{"9 hops back from there.", "     203.0.113.10    0 of 10                      the server, silent\n", "loss up to it was not measured", "how many routers there are between it and the server is not known."}},
 		{"equal routes, shy", pathOf(distance(2, 2), with(first, func(h *fact.Hop) { h.Addresses, h.Answers, h.Verdict = []string{"198.18.0.1", "198.18.8.1"}, 7, "shy" }), server), 0,
 			[]string{"198.18.0.1 198.18.8.1    7 of 10", "shy", "equal routes", "1 hop answered less often than asked, and passed everything on"}},
 		{"loss", pathOf(distance(2, 2), first, with(server, func(h *fact.Hop) { h.By, h.Answers, h.Verdict = "icmp", 6, "loss-begins" })), 1,
