@@ -4,6 +4,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -11,6 +12,14 @@ import (
 
 // serverKinds are the servers that a scenario may ask for.
 var serverKinds = append([]string{"system", "openssh-10", "dropbear", "tinysshd", "none"}, hostileKinds...)
+
+// HostileKinds are the servers that are none, or bad ones, by name.
+func HostileKinds() []string { return slices.Clone(hostileKinds) }
+
+// Misbehave treats one connection as the hostile server of that name does; n
+// is how many bytes it sends first, where it counts them. The caller closes
+// the connection.
+func Misbehave(kind string, c net.Conn, n int) { hostile[kind](c, n) }
 
 var hostileKinds = []string{"http", "tls", "smtp", "ftp", "mute", "close", "reset", "endless", "garbage", "slow", "huge-packet", "escapes"}
 
