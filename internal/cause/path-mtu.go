@@ -22,7 +22,7 @@ var _ = register(Cause{
 	},
 	Needs: []fact.Any{
 		fact.PathMTUToServer, fact.PathMTUFromServer, fact.PathLostToServer, fact.PathLostFromServer, fact.PathFullToServer, fact.PathFullFromServer,
-		fact.PathMTUKernel, fact.PathMTUInterface, fact.PathMTUTold, fact.PathMSS, fact.PathStall, fact.PathMTUTrials, fact.PathMTUHop, fact.HandshakeAddresses,
+		fact.PathMTUKernel, fact.PathMTUInterface, fact.PathMTUTold, fact.PathMSS, fact.PathStall, fact.PathMTUTrials, fact.HandshakeAddresses,
 	},
 	Judge: judgePathMTU,
 	Fix:   fixPathMTU,
@@ -83,7 +83,11 @@ func judgePathMTU(v *fact.View) Verdict {
 		verdict.Summary = fmt.Sprintf("A connection got stuck, and one with segments of at most %d bytes worked: long packets seem to vanish %s.", worked.MSS, mtuDirection(stall))
 		verdict.Why = "Where packets are too long for a line in the middle and nobody tells the sender, it sends the same packet again and again."
 	case stuck && len(passes) < len(mtuWays):
-		verdict.Status, verdict.Reason = Possible, fmt.Sprintf("the %s got stuck %s as it does when long packets vanish; the experiment says: %s", stall.Where, mtuDirection(stall), v.Why(fact.PathMTUHop))
+		outcome := v.Why(fact.PathMTUTrials)
+		if tried {
+			outcome = "smaller segments did not help: " + worked.Detail
+		}
+		verdict.Status, verdict.Reason = Possible, fmt.Sprintf("the %s got stuck %s as it does when long packets vanish; %s", stall.Where, mtuDirection(stall), outcome)
 	case len(passes) == 0:
 		return unknown(v, missing)
 	case len(open) > 0:
@@ -157,9 +161,6 @@ func mtuEvidence(v *fact.View) (e []Evidence) {
 			say = fmt.Sprintf("its interface would carry %d", wide)
 		}
 		e = append(e, says(fact.PathMTUKernel, "this kernel believes in %d bytes; %s", n, say))
-	}
-	if hop, ok := fact.PathMTUHop.In(v); ok {
-		e = append(e, says(fact.PathMTUHop, "%s is the last router that long packets to the server reach: they vanish behind it", hop))
 	}
 	if t, ok := mtuTrial(v); ok {
 		outcome := "worked"

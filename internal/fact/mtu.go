@@ -34,5 +34,4 @@ var (
 	PathMSS            = define[int]("path.mss", "B", "how long may segments to the server be, by its own SYN or by whoever changed it on the way?")
 	PathStall          = define[Stall]("path.mtu_stall", "", "where did a connection get stuck as long packets that vanish leave it?")
 	PathMTUTrials      = define[[]Trial]("path.mtu_trials", "", "what did connections with smaller segments do?")
-	PathMTUHop         = define[string]("path.mtu_hop", "", "which router is the last one that long packets to the server reach?")
 )
