@@ -102,7 +102,9 @@ func lossOf(v *fact.View) (l lossView, seen bool) {
 	l.dead = stage == "resolve" && reason == "timed-out"
 	for _, f := range l.flows {
 		if f.Whose != "user" {
-			l.stalls = l.stalls || f.Unanswered || !f.Connected
+			// What is on its way when ssh ends is no sign of anything.
+			waits := f.Unanswered && (f.Unacked == 0 || f.Backoff > 0)
+			l.stalls = l.stalls || waits || !f.Connected
 			continue
 		}
 		l.user = append(l.user, f)

@@ -107,6 +107,10 @@ func (v *View) Why(k Any) string {
 	return "it was not looked at"
 }
 
+// NotNeeded begins the reason for a question that nothing gave rise to: that it
+// stayed open is no lack, and people are not told of it.
+const NotNeeded = "not needed: "
+
 // Open says that the answer to k was looked for and could not be had. A
 // question about something that may well not exist, such as a limit, has no
 // answer and is not open where it does not.

@@ -32,7 +32,7 @@ const (
 func runMarking(ctx context.Context, env *Env, facts *fact.Set) {
 	s := suspicionOf(facts)
 	if s.none() {
-		fact.Miss(facts, "nothing pointed to the traffic class", fact.MarkTrials)
+		fact.Miss(facts, fact.NotNeeded+"nothing pointed to the traffic class", fact.MarkTrials)
 		return
 	}
 	to, why := serverAddr(env, facts)

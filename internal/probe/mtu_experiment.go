@@ -314,7 +314,7 @@ func (m *mtuRun) seenOfLogin() {
 
 // leaveOpen says why there are no answers to what remains.
 func (m *mtuRun) leaveOpen() {
-	why := "no connection got stuck, so nothing was tried"
+	why := fact.NotNeeded + "no connection got stuck"
 	if m.tried {
 		why = "what was tried did not come so far"
 		if m.why != "" {
@@ -323,7 +323,7 @@ func (m *mtuRun) leaveOpen() {
 	}
 	fact.Miss(m.facts, "no packet so long was sent", fact.PathFullToServer, fact.PathMTUToServer)
 	fact.Miss(m.facts, "no packet came that was surely as long as the server makes them", fact.PathFullFromServer, fact.PathMTUFromServer)
-	fact.Miss(m.facts, "no connection got stuck", fact.PathStall)
+	fact.Miss(m.facts, fact.NotNeeded+"no connection got stuck", fact.PathStall)
 	fact.Miss(m.facts, why, mtuFacts...)
 }
 

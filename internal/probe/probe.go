@@ -27,26 +27,27 @@ type Probe struct {
 // An Env is what probes share: the target, where it leads, the machine we run
 // on, and what may still be spent.
 type Env struct {
-	Target   target.Target
-	Resolved target.Resolved // set by [Config]
-	Local    host.Host
-	Config   map[string][]string // effective client configuration as ssh -G prints it, set by [Config]
-	Budget   *Budget
-	Timeout  time.Duration           // one timeout for the whole run
-	Terminal bool                    // ssh may ask the user on the terminal
-	Version  string                  // ours, for the identification line
-	Self     string                  // path of our own program, which ssh runs to get a connection of ours; "" when unknown
-	Progress func(string)            // told what is being done, in a few words; never nil
-	flows    *flowWatch              // of the connections to the server's port, set by [Config]
-	packets  *packets                // of the connections to the server, set by [Watch] where that is allowed
-	Keep     func(name, text string) // told of what was read, under a name with slashes; may be nil
-	Asking   func(bool)              // told when ssh may begin to ask the user, and when that is over; may be nil
-	NotSSH   *Notice                 // given by the handshake when something else than SSH answers; may be nil
-	Login    bool                    // ssh may log in
-	Running  *Notice                 // given when the login's script runs; may be nil
-	Hole     *Notice                 // given when it is known why the handshake and the login are stuck; may be nil
-	Shaking  *Shaking                // the connection of the handshake, for who looks on; may be nil
-	Shaken   *Notice                 // given by the handshake when it is over, and its facts are there; may be nil
+	Target    target.Target
+	Resolved  target.Resolved // set by [Config]
+	Local     host.Host
+	Config    map[string][]string // effective client configuration as ssh -G prints it, set by [Config]
+	Budget    *Budget
+	Timeout   time.Duration           // one timeout for the whole run
+	Terminal  bool                    // ssh may ask the user on the terminal
+	Version   string                  // ours, for the identification line
+	Self      string                  // path of our own program, which ssh runs to get a connection of ours; "" when unknown
+	Progress  func(string)            // told what is being done, in a few words; never nil
+	flows     *flowWatch              // of the connections to the server's port, set by [Config]
+	unwatched string                  // why packets could not be watched
+	packets   *packets                // of the connections to the server, set by [Watch] where that is allowed
+	Keep      func(name, text string) // told of what was read, under a name with slashes; may be nil
+	Asking    func(bool)              // told when ssh may begin to ask the user, and when that is over; may be nil
+	NotSSH    *Notice                 // given by the handshake when something else than SSH answers; may be nil
+	Login     bool                    // ssh may log in
+	Running   *Notice                 // given when the login's script runs; may be nil
+	Hole      *Notice                 // given when it is known why the handshake and the login are stuck; may be nil
+	Shaking   *Shaking                // the connection of the handshake, for who looks on; may be nil
+	Shaken    *Notice                 // given by the handshake when it is over, and its facts are there; may be nil
 }
 
 // A Notice is what one probe has to say to another that runs beside it. A nil

@@ -25,8 +25,13 @@ var resetFacts = []fact.Any{
 func runReset(ctx context.Context, env *Env, facts *fact.Set) {
 	stage, was := resetAt(facts)
 	if !was {
-		fact.Miss(facts, "no connection was reset", resetFacts...)
+		const why = fact.NotNeeded + "no connection was reset"
+		fact.Miss(facts, why, resetFacts...)
+		fact.Miss(facts, why, fact.ResetCapture)
 		return
+	}
+	if env.unwatched != "" {
+		fact.Miss(facts, env.unwatched, fact.ResetCapture)
 	}
 	f := &finding{sender: rst.Unknown}
 	if env.packets != nil {

@@ -30,9 +30,9 @@ func runWatch(ctx context.Context, env *Env, facts *fact.Set) {
 	err := sock.Capture(ctx, env.Resolved.Port, func(f sock.Frame) { w.take(f, uint16(env.Resolved.Port)) }, func() {})
 	switch {
 	case errors.Is(err, errors.ErrUnsupported):
-		fact.Miss(facts, "packets can be watched on Linux only", fact.ResetCapture)
+		env.unwatched = "packets can be watched on Linux only"
 	case err != nil:
-		fact.Miss(facts, fmt.Sprintf("%v; root, or CAP_NET_RAW, may do it", err), fact.ResetCapture)
+		env.unwatched = fmt.Sprintf("%v; root, or CAP_NET_RAW, may do it", err)
 	default:
 		env.packets = w
 		fact.ResetCapture.Put(facts, true, "AF_PACKET")

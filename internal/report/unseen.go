@@ -24,10 +24,14 @@ const (
 )
 
 // unseen gathers the open questions under their reasons: the reason that
-// leaves most open comes first.
+// leaves most open comes first. Questions that nothing gave rise to are left
+// out.
 func unseen(missing []Missing) []note {
 	byReason := map[string][]string{}
 	for _, m := range missing {
+		if strings.HasPrefix(m.Reason, fact.NotNeeded) {
+			continue
+		}
 		byReason[m.Reason] = append(byReason[m.Reason], m.Fact)
 	}
 	type group struct {
