@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -116,28 +117,25 @@ type screen struct {
 	out   io.Writer
 	width int
 	lines int // shown now
-	at    time.Time
 }
 
-// redraw is how often the screen changes at most.
-const redraw = 50 * time.Millisecond
-
+// show writes all at once, so that nothing flickers.
 func (s *screen) show(hops []fact.Hop) {
-	if time.Since(s.at) < redraw {
-		return
-	}
-	s.at = time.Now()
-	s.clear()
-	for _, l := range report.PathLines(hops, s.width) {
-		fmt.Fprintln(s.out, l)
-		s.lines++
-	}
+	lines := report.PathLines(hops, s.width)
+	fmt.Fprint(s.out, s.back()+strings.Join(lines, "\n")+"\n")
+	s.lines = len(lines)
 }
 
 // clear takes away what is shown.
 func (s *screen) clear() {
-	if s.lines > 0 {
-		fmt.Fprintf(s.out, "\x1b[%dA\x1b[J", s.lines)
-		s.lines = 0
+	fmt.Fprint(s.out, s.back())
+	s.lines = 0
+}
+
+// back goes to where the shown begins, and erases it.
+func (s *screen) back() string {
+	if s.lines == 0 {
+		return ""
 	}
+	return fmt.Sprintf("\x1b[%dA\x1b[J", s.lines)
 }

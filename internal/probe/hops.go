@@ -139,10 +139,15 @@ func (t *tracer) run(ctx context.Context) error {
 			patience = max(t.patience, leastInterval)
 		}
 		if err := t.send(ctx, t.trail.begin(), patience, t.trail.satisfied); err != nil {
+			t.trail.close()
 			return err
 		}
 		if probes := t.trail.follow(t.quick); len(probes) > 0 {
 			t.send(ctx, probes, t.patience, func() bool { return false }) // a kernel may have no signatures; the rest stands
+		}
+		t.trail.close()
+		if t.options.Watch != nil {
+			t.options.Watch(t.list())
 		}
 		if round == t.options.Rounds || ctx.Err() != nil {
 			return nil

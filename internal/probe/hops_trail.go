@@ -35,6 +35,7 @@ type trail struct {
 	top     int // how far packets are sent
 	reached int // the lowest hop limit with which one arrived; 0 is unknown
 	rounds  int
+	open    bool       // a round is going on
 	hops    []hopTrail // [0] is that of hop 1
 	host    hopTrail
 	forbids []forbids
@@ -82,6 +83,7 @@ func (t *trail) begin() (probes []sock.TTLProbe) {
 		t.top = min(mostHops, t.top+longer)
 	}
 	t.rounds++
+	t.open = true
 	last := t.top
 	if t.rounds > 1 && (t.reached > 0 || t.host.by == "") {
 		last = t.length()
@@ -183,11 +185,11 @@ func (t *trail) heard(r sock.TTLReply) {
 	case r.Answer == sock.Forbidden && !portUnreachable(r):
 		t.forbidden(forbids{r.Probe.TTL, r.From, forbidding(r)})
 		return
-	case r.Answer != sock.Expired && !whole: // for answers of its own the host gets packets of their own
+	case r.Answer != sock.Expired && !whole:
 		if t.reached == 0 || r.Probe.TTL < t.reached {
 			t.reached = r.Probe.TTL
 		}
-		return
+		h = &t.host
 	case r.Answer == sock.Expired && whole: // a loop, or a very long way
 		return
 	}
@@ -202,7 +204,7 @@ func (t *trail) heard(r sock.TTLReply) {
 	}
 	// A connection attempt is what ssh sends. Of a host's answers only those
 	// to an echo are usually without limit.
-	if h.by == "" || r.Probe.Method == sock.TCP || whole && r.Probe.Method == sock.ICMP {
+	if h.by == "" || r.Probe.Method == sock.TCP || h == &t.host && r.Probe.Method == sock.ICMP {
 		h.by = r.Probe.Method
 	}
 }
@@ -253,14 +255,25 @@ func (t *trail) satisfied() bool {
 	return t.host.answered || t.rounds > 1 && t.host.by == ""
 }
 
+// close ends a round: what was not answered by now never will be.
+func (t *trail) close() { t.open = false }
+
+// asked is how often a hop was asked and had its time to answer.
+func (t *trail) asked(h *hopTrail) int {
+	if t.open && !h.answered {
+		return t.rounds - 1
+	}
+	return t.rounds
+}
+
 // list is the way as it is known now, with its verdicts. The last is the
 // server.
 func (t *trail) list() []fact.Hop {
 	var all []fact.Hop
 	for ttl := 1; ttl <= t.length(); ttl++ {
-		all = append(all, t.hop(ttl).fact(ttl, t.rounds))
+		all = append(all, t.hop(ttl).fact(ttl, t.asked(t.hop(ttl))))
 	}
-	host := t.host.fact(t.reached, t.rounds)
+	host := t.host.fact(t.reached, t.asked(&t.host))
 	host.Host = true
 	all = append(all, host)
 	for _, f := range t.forbids {
@@ -277,8 +290,8 @@ func (t *trail) list() []fact.Hop {
 	return all
 }
 
-func (h *hopTrail) fact(ttl, rounds int) fact.Hop {
-	f := fact.Hop{TTL: ttl, By: string(h.by), Answers: h.answers, Of: rounds}
+func (h *hopTrail) fact(ttl, asked int) fact.Hop {
+	f := fact.Hop{TTL: ttl, By: string(h.by), Answers: h.answers, Of: asked}
 	for _, a := range h.addresses {
 		f.Addresses = append(f.Addresses, a.String())
 	}

@@ -69,6 +69,7 @@ func (w *way) walk(t *trail, rounds int, quick bool) []fact.Hop {
 	for range rounds {
 		send(t.begin())
 		send(t.follow(quick))
+		t.close()
 	}
 	return t.list()
 }
@@ -138,6 +139,23 @@ func TestTrailOfEqualRoutes(t *testing.T) {
 	}
 }
 
+// TestTrailBetween: who has had no time to answer yet was not asked in vain.
+func TestTrailBetween(t *testing.T) {
+	trail := newTrail(3)
+	for range 2 {
+		trail.begin()
+		if hop := trail.list()[0]; hop.Of != trail.rounds-1 {
+			t.Errorf("%+v", hop)
+		}
+		trail.heard(sock.TTLReply{Probe: sock.TTLProbe{Method: sock.UDP, TTL: 1}, Answer: sock.Expired, From: routerAt(1)})
+	}
+	trail.begin()
+	trail.close()
+	if hop := trail.list()[0]; hop.Answers != 2 || hop.Of != 3 {
+		t.Errorf("%+v", hop)
+	}
+}
+
 // TestTrailTimes: the median, and by how much one differs from the next.
 func TestTrailTimes(t *testing.T) {
 	trail := newTrail(3)
@@ -180,6 +198,7 @@ func TestTrailNeverReachesTheServer(t *testing.T) {
 					}
 				}
 			}
+			trail.close()
 		}
 		for _, h := range trail.list() {
 			if h.Of != rounds || h.Answers > h.Of || !h.Host && h.TTL <= w.routers && w.mute[h.TTL] && h.Answers > 0 {

@@ -271,7 +271,7 @@ func hopNote(h fact.Hop) string {
 	case "unclear":
 		notes = append(notes, "unclear")
 	case "silent":
-		if h.Says == "" {
+		if h.Says == "" && h.Of > 0 {
 			notes = append(notes, "silent")
 		}
 	}
