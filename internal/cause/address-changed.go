@@ -104,7 +104,7 @@ func fixAddressChanged(v *fact.View) []remedy.Remedy {
 	end := []remedy.Step{advise("in the frozen terminal press Enter, then ~ and a dot")}
 	for _, c := range append(s.gone, s.moved...) {
 		if c.PID > 0 && len(end) < 5 {
-			end = append(end, run(fmt.Sprintf("kill %d", c.PID)))
+			end = append(end, typed(fmt.Sprintf("or, while the process %d still is that ssh", c.PID), fmt.Sprintf("kill %d", c.PID)))
 		}
 	}
 	plans := []remedy.Remedy{

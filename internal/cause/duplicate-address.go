@@ -32,7 +32,8 @@ func judgeDuplicate(v *fact.View) Verdict {
 	found, _ := fact.DuplicateFound.In(v)
 	logged, _ := fact.LogDuplicates.In(v)
 	stage, tried := fact.HandshakeStage.In(v)
-	const why = "A connection belongs to one machine. When its packets reach another with the same address, that one resets it, and the next connection meets another host key: ssh warns of it and refuses."
+	const why = "A connection belongs to one machine. When its packets reach another with the same address, that one resets it, and the next connection meets another host key: ssh warns of it and refuses. " +
+		"Somebody who sits in between would look the same: trust neither key before you have read it on the server's console."
 	keys := differing(seen)
 	switch {
 	case len(found) > 0:
