@@ -145,7 +145,9 @@ func (t *tracer) run(ctx context.Context) error {
 		if probes := t.trail.follow(t.quick); len(probes) > 0 {
 			t.send(ctx, probes, t.patience, func() bool { return false }) // a kernel may have no signatures; the rest stands
 		}
-		t.trail.close()
+		if ctx.Err() == nil { // else those that did not answer had no time to
+			t.trail.close()
+		}
 		if t.options.Watch != nil {
 			t.options.Watch(t.list())
 		}
