@@ -93,7 +93,7 @@ func plan(o Options) [][]probe.Probe {
 	case o.Target.Local():
 		return [][]probe.Probe{{probe.Config, probe.Local}}
 	case o.Login:
-		return [][]probe.Probe{{probe.Config}, {probe.Watch}, {probe.Handshake, probe.Login, probe.MTU, probe.Hops}, {probe.Again, probe.Own, probe.Here}, {probe.Twins}, {probe.Shared}, {probe.Flow}, {probe.Reset}, {probe.Marking}}
+		return [][]probe.Probe{{probe.Config}, {probe.Watch}, {probe.Handshake, probe.Login, probe.MTU, probe.Hops}, {probe.Again, probe.Own, probe.Here}, {probe.Twins}, {probe.Shared}, {probe.Flow}, {probe.Reset}, {probe.Corruption}, {probe.Marking}}
 	}
 	return [][]probe.Probe{{probe.Config}, {probe.Watch}, {probe.Handshake, probe.MTU, probe.Hops}, {probe.Again, probe.Own, probe.Here}, {probe.Flow}, {probe.Reset}}
 }

@@ -60,7 +60,7 @@ func FuzzPass(f *testing.F) {
 		f.Add(raw, uint64(1))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte, seed uint64) {
-		bad := Lane{Delay: time.Second, Jitter: 2 * time.Second, Loss: 0.1, Burst: Burst{0.1, 0.5}, Reorder: 0.2, Duplicate: 0.2, Corrupt: 0.5, Spoil: 0.5, DropOver: 1400, DropDSCP: []int{1}, KeepDSCP: true, Bleach: true, Rate: 1e6, Hops: 3}
+		bad := Lane{Delay: time.Second, Jitter: 2 * time.Second, Loss: 0.1, Burst: Burst{0.1, 0.5}, Reorder: 0.2, Duplicate: 0.2, Corrupt: 0.5, Clean: 10, Spoil: 0.5, DropOver: 1400, DropDSCP: []int{1}, KeepDSCP: true, Bleach: true, Rate: 1e6, Hops: 3}
 		l := NewLink(bad, bad, Box{Idle: time.Second, After: ResetSender, Table: 2, Resets: []Reset{{Bytes: 10, To: ResetBoth}}}, seed)
 		for i := range 4 {
 			now := time.Duration(i) * 700 * time.Millisecond

@@ -27,6 +27,7 @@ type Lane struct {
 	Reorder   float64       // ratio of packets that others overtake
 	Duplicate float64       // ratio that arrives twice
 	Corrupt   float64       // ratio of TCP segments in which a bit flips, with a checksum that fits
+	Clean     int           // bytes of a connection that pass before Corrupt begins
 	Spoil     float64       // and with a checksum that does not fit
 	DropOver  int           // IP packets longer than this many bytes vanish; 0 is none
 	DropDSCP  []int         // packets marked so vanish
@@ -71,6 +72,7 @@ type lane struct {
 	burst   bool
 	free    time.Duration // when the last packet will have been sent
 	last    time.Duration // when the last packet will arrive
+	bytes   map[flow]int  // of each connection, where that counts
 	marks   map[flow]int  // DSCP of each connection's first packet, where that counts
 	network [2]netip.Addr // where made-up routers have their addresses, IPv4 and IPv6
 }
@@ -87,7 +89,7 @@ func NewLink(toServer, toClient Lane, b Box, seed uint64) *Link {
 	l := &Link{box: newBox(b), syns: map[flow]bool{}}
 	for way, c := range []Lane{toServer, toClient} {
 		l.lanes[way] = lane{
-			Lane: c, rand: rand.New(rand.NewPCG(seed, uint64(way))), marks: map[flow]int{},
+			Lane: c, rand: rand.New(rand.NewPCG(seed, uint64(way))), marks: map[flow]int{}, bytes: map[flow]int{},
 			network: [2]netip.Addr{netip.AddrFrom4([4]byte{198, 18, byte(way), 0}), netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, 0, 0x18, 0, byte(way)})},
 		}
 	}
@@ -125,7 +127,10 @@ func (l *Link) Pass(now time.Duration, way Way, raw []byte) []Fate {
 		p.bleach()
 	}
 	if p.tcp && len(p.payload) > 0 {
-		if lane.chance(lane.Corrupt) {
+		if lane.Clean > 0 {
+			lane.bytes[flow{p.src, p.dst}] += len(p.payload)
+		}
+		if lane.chance(lane.Corrupt) && lane.dirty(p) {
 			lane.flip(p.payload)
 			p.mend()
 		}
@@ -262,6 +267,11 @@ func (l *lane) deliver(fates []Fate, now time.Duration, way Way, raw []byte) []F
 		fates = append(fates, Fate{at, way, append([]byte(nil), raw...)})
 	}
 	return fates
+}
+
+// dirty says whether Corrupt has begun for the packet's connection.
+func (l *lane) dirty(p packet) bool {
+	return l.Clean == 0 || l.bytes[flow{p.src, p.dst}] > l.Clean
 }
 
 // flip turns one bit over.

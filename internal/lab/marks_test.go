@@ -63,3 +63,14 @@ func TestSpoil(t *testing.T) {
 		}
 	}
 }
+
+// TestClean: a connection is whole up to that many bytes, and altered from then on.
+func TestClean(t *testing.T) {
+	l := NewLink(Lane{Corrupt: 1, Clean: 250}, Lane{}, Box{}, 1)
+	for i, whole := range []bool{true, true, false, false} {
+		fates := l.Pass(0, ToServer, marked(false, flagACK, 0))
+		if got := slices.Equal(fates[0].Raw, marked(false, flagACK, 0)); got != whole {
+			t.Errorf("packet %d: whole %v", i, got)
+		}
+	}
+}

@@ -33,6 +33,12 @@ func (l *Live) startServers(*keys) error {
 		if err := l.startServer(l.machines[side], server, l.port(side)); err != nil {
 			return err
 		}
+		if side != "server" || l.world.Miscount == "" {
+			continue
+		}
+		if err := l.startMiscount(l.machines[side]); err != nil {
+			return err
+		}
 	}
 	if l.world.Balancer == "" {
 		return nil
@@ -40,8 +46,26 @@ func (l *Live) startServers(*keys) error {
 	return l.startBalancer()
 }
 
+// behind is where the server listens that something stands before.
+const behind = 2200
+
+// startMiscount has a relay on the server answer in sshd's place.
+func (l *Live) startMiscount(m *machine) error {
+	return l.listen(m.node, l.world.Port, func(c net.Conn) {
+		up, err := l.dial(m.node, fmt.Sprintf("127.0.0.1:%d", behind))
+		if err != nil {
+			return
+		}
+		defer l.sockets.close(up)
+		miscount(c, up, l.world.Miscount)
+	})
+}
+
 // port is where a side's server listens: a jump host is reached at 22.
 func (l *Live) port(side string) int {
+	if side == "server" && l.world.Miscount != "" {
+		return behind
+	}
 	if side == "jump" {
 		return 22
 	}

@@ -18,6 +18,7 @@ type Spec struct {
 	Jump     bool   // there is a jump host
 	Second   bool   // there is a second server
 	Twin     bool   // it answers every other connection to the server's address
+	Miscount string // the server computes this cipher or MAC wrongly
 	Balancer string // there is a load balancer before the server: plain, or proxy-header; empty is none
 
 	Lanes [2]Lane // what the wide-area link does, by [Way]
@@ -103,6 +104,10 @@ var specKeys = map[string]func(*Spec, string) error{
 		return yesNo(&s.Twin, v)
 	},
 	"balancer": func(s *Spec, v string) error { return oneOf(&s.Balancer, v, "", "plain", "proxy-header") },
+	"miscounts": func(s *Spec, v string) error {
+		s.Miscount = v
+		return nil
+	},
 	"limits": func(s *Spec, v string) error {
 		s.Limits = strings.Fields(v)
 		return nil
@@ -197,6 +202,7 @@ var laneKeys = map[string]func(*Lane, string) error{
 	"reorder":   func(l *Lane, v string) error { return ratio(&l.Reorder, v) },
 	"duplicate": func(l *Lane, v string) error { return ratio(&l.Duplicate, v) },
 	"corrupt":   func(l *Lane, v string) error { return ratio(&l.Corrupt, v) },
+	"clean":     func(l *Lane, v string) error { return number(&l.Clean, v) },
 	"spoil":     func(l *Lane, v string) error { return ratio(&l.Spoil, v) },
 	"drop-over": func(l *Lane, v string) error { return number(&l.DropOver, v) },
 	"queue":     func(l *Lane, v string) error { return number(&l.Queue, v) },

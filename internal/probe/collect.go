@@ -34,7 +34,7 @@ var serverFacts = slices.Concat([]fact.Any{
 	fact.Uptime, fact.Load1, fact.Load5, fact.CPUs, fact.MemTotal, fact.MemAvailable, fact.SwapTotal, fact.SwapFree,
 	fact.PressureCPU, fact.PressureMemory, fact.PressureIO, fact.Processes, fact.ProcessesMax, fact.UserProcesses, fact.UserProcessesMax,
 	fact.SSHDTasks, fact.SSHDTasksMax, fact.Files, fact.FilesMax, fact.SSHDFiles, fact.SSHDFilesMax, fact.PTYs, fact.PTYsMax, fact.Disks,
-	fact.ListenQueue, fact.ListenQueueMax, fact.ListenOverflows, fact.Connections, fact.Unauthenticated, fact.SourceConnections, fact.UserSessions,
+	fact.ListenQueue, fact.ListenQueueMax, fact.ListenOverflows, fact.ServerChecksumErrors, fact.ServerSegments, fact.Connections, fact.Unauthenticated, fact.SourceConnections, fact.UserSessions,
 	fact.ServerFlows, fact.BannedBy, fact.FirewallLimits, fact.HostsDeny, fact.ServerConntrack, fact.DuplicateFound,
 }, serverOptionFacts(), sshdLogFacts, logSampleFacts, kernelLogFacts)
 

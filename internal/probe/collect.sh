@@ -124,7 +124,7 @@ machine() {
 	mark meminfo; grep -E '^(MemTotal|MemFree|MemAvailable|Buffers|Cached|SwapTotal|SwapFree):' /proc/meminfo
 	mark pressure; grep . /proc/pressure/cpu /proc/pressure/memory /proc/pressure/io
 	mark limits; grep -E '^Max (processes|open files)' /proc/self/limits
-	mark netstat; grep '^TcpExt:' /proc/net/netstat
+	mark netstat; grep '^TcpExt:' /proc/net/netstat; grep '^Tcp:' /proc/net/snmp
 	set +f
 	mark tasks; ls -ldn /proc/[0-9]*/task/[0-9]* | awk -v u="$UID_" '$3 == u { n++ } END { print n + 0 }'
 	set -f

@@ -39,6 +39,7 @@ func runConfig(ctx context.Context, env *Env, facts *fact.Set) {
 	var both sync.WaitGroup
 	both.Go(func() { dump, err = askSSH(ctx, env) })
 	clientMachine(ctx, env, facts)
+	env.checksums = checksumErrors(ctx, env)
 	both.Wait()
 
 	if err == nil || errors.Is(err, errConfigTime) {

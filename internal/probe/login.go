@@ -231,6 +231,8 @@ func (w *watch) report(facts *fact.Set, exit int, cause error) {
 func (w *watch) reason(exit int, cause error) string {
 	t := &w.trace
 	switch {
+	case !w.begun.IsZero() && !w.ended && t.Reason() == "bad-packet":
+		return t.Reason() // our command ran, and what it printed came altered
 	case !w.begun.IsZero():
 		return ""
 	case errors.Is(cause, errNotSSH) && t.Reason() == "":

@@ -48,6 +48,8 @@ type Env struct {
 	Hole      *Notice                 // given when it is known why the handshake and the login are stuck; may be nil
 	Shaking   *Shaking                // the connection of the handshake, for who looks on; may be nil
 	Shaken    *Notice                 // given by the handshake when it is over, and its facts are there; may be nil
+
+	checksums int // segments with a wrong checksum that this machine had seen when the check began, or -1
 }
 
 // A Notice is what one probe has to say to another that runs beside it. A nil

@@ -124,23 +124,26 @@ func (r *reading) connections() {
 		r.miss("nothing listens on port "+r.port(), fact.ListenQueue)
 		r.miss("the server has no ss", fact.ListenQueueMax)
 	}
-	r.overflows()
+	r.counters()
 	r.unauthenticated()
 }
 
-// overflows reads ListenOverflows from /proc/net/netstat: a line of names, and
-// one of numbers.
-func (r *reading) overflows() {
-	lines := r.lines("netstat")
-	if len(lines) >= 2 {
-		names, numbers := strings.Fields(lines[0]), strings.Fields(lines[1])
-		if i := slices.Index(names, "ListenOverflows"); i >= 0 && i < len(numbers) {
-			if n, ok := atoi(numbers[i]); ok {
-				fact.ListenOverflows.Put(r.facts, n, r.source("/proc/net/netstat"))
-			}
+// counters reads what the server's kernel counted of TCP.
+func (r *reading) counters() {
+	text := strings.Join(r.lines("netstat"), "\n")
+	for _, c := range []struct {
+		fact       fact.Key[int]
+		name, file string
+	}{
+		{fact.ListenOverflows, "ListenOverflows", "/proc/net/netstat"},
+		{fact.ServerChecksumErrors, "InCsumErrors", "/proc/net/snmp"},
+		{fact.ServerSegments, "InSegs", "/proc/net/snmp"},
+	} {
+		if n, ok := kernelCount(text, c.name); ok {
+			c.fact.Put(r.facts, n, r.source(c.file))
 		}
+		r.miss(notThere, c.fact)
 	}
-	r.miss(notThere, fact.ListenOverflows)
 }
 
 // startups is how the listener's title shows unauthenticated connections since

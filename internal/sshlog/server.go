@@ -21,7 +21,7 @@ type Server struct {
 	GraceTimeouts, GraceTimeoutsOurs                  Count
 	NoMoreSessions                                    Count
 	TooManyAuthOurs, ClientTimeoutsOurs, InactiveOurs Count
-	ResetsOurs, NegotiationOurs                       Count
+	ResetsOurs, NegotiationOurs, CorruptOurs          Count
 	ForkFailures, Crashes, Broken, OOM, ConntrackFull Count
 	Duplicates                                        Count // addresses of the server's that another machine uses
 	PAMOurs, SessionFailuresOurs                      Count
@@ -151,6 +151,8 @@ func (s *Server) tally(tells Symptom) (all, ours *Count) {
 		return nil, &s.ResetsOurs
 	case ClientNoCommon:
 		return nil, &s.NegotiationOurs
+	case ClientWrongMAC:
+		return nil, &s.CorruptOurs
 	case AccountRefused, NoLogin:
 		return nil, &s.PAMOurs
 	case SessionBroken:

@@ -78,6 +78,8 @@ var wordings = []struct{ text, counts string }{
 	{"terminating inactive connection from user deploy 192.0.2.9 port 4000", "InactiveOurs"},
 	{"Unable to negotiate with 192.0.2.9 port 4000: no matching key exchange method found. Their offer: x [preauth]", "NegotiationOurs"},
 	{"fatal: Unable to negotiate with 192.0.2.9 port 4000: no matching cipher found. Their offer: x [preauth]", "NegotiationOurs"},
+	{"ssh_dispatch_run_fatal: Connection from authenticating user deploy 192.0.2.9 port 4000: message authentication code incorrect [preauth]", "CorruptOurs"},
+	{"error: ssh_dispatch_run_fatal: Connection from user deploy 192.0.2.9 port 4000: Connection corrupted", "CorruptOurs"},
 	{"Connection reset by 192.0.2.9 port 4000 [preauth]", "ResetsOurs"},
 	{"Connection reset by authenticating user deploy 192.0.2.9 port 4000 [preauth]", "ResetsOurs"},
 	{"Read error from remote host 192.0.2.9 port 4000: Connection timed out", "ResetsOurs"},
@@ -187,9 +189,9 @@ func TestKernelAndServiceLines(t *testing.T) {
 // same things were done to it.
 func TestRecordedLogs(t *testing.T) {
 	for file, want := range map[string]string{
-		"9.2.log":            "StartupDrops 3, StartupDropsOurs 1, ResetsOurs 2, NegotiationOurs 1",
-		"9.8.log":            "StartupDrops 3, StartupDropsOurs 1, GraceTimeouts 1, GraceTimeoutsOurs 1, ResetsOurs 2, NegotiationOurs 1",
-		"10.5.log":           "StartupDrops 2, StartupDropsOurs 2, GraceTimeouts 1, GraceTimeoutsOurs 1, ResetsOurs 2, NegotiationOurs 1",
+		"9.2.log":            "StartupDrops 3, StartupDropsOurs 1, ResetsOurs 2, NegotiationOurs 1, CorruptOurs 1",
+		"9.8.log":            "StartupDrops 3, StartupDropsOurs 1, GraceTimeouts 1, GraceTimeoutsOurs 1, ResetsOurs 2, NegotiationOurs 1, CorruptOurs 1",
+		"10.5.log":           "StartupDrops 2, StartupDropsOurs 2, GraceTimeouts 1, GraceTimeoutsOurs 1, ResetsOurs 2, NegotiationOurs 1, CorruptOurs 1",
 		"9.2-hosts-deny.log": "RefusedOurs 1",
 	} {
 		s := &Server{Client: netip.MustParseAddr("127.0.0.1"), Now: now}
@@ -268,7 +270,7 @@ func (s *Server) named() []named {
 		{"GraceTimeouts", &s.GraceTimeouts}, {"GraceTimeoutsOurs", &s.GraceTimeoutsOurs},
 		{"NoMoreSessions", &s.NoMoreSessions}, {"TooManyAuthOurs", &s.TooManyAuthOurs},
 		{"ClientTimeoutsOurs", &s.ClientTimeoutsOurs}, {"InactiveOurs", &s.InactiveOurs},
-		{"ResetsOurs", &s.ResetsOurs}, {"NegotiationOurs", &s.NegotiationOurs},
+		{"ResetsOurs", &s.ResetsOurs}, {"NegotiationOurs", &s.NegotiationOurs}, {"CorruptOurs", &s.CorruptOurs},
 		{"ForkFailures", &s.ForkFailures}, {"Crashes", &s.Crashes}, {"Broken", &s.Broken},
 		{"OOM", &s.OOM}, {"ConntrackFull", &s.ConntrackFull}, {"Duplicates", &s.Duplicates}, {"PAMOurs", &s.PAMOurs}, {"SessionFailuresOurs", &s.SessionFailuresOurs},
 	}
