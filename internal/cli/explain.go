@@ -33,9 +33,9 @@ capture (pcap, pcapng) it tells the story of each SSH connection: its stages, it
 stalls, what was lost, and who reset it. Without a file it reads standard input.
 Nothing is sent anywhere.`
 
-// explainMemory is where the collector begins to save memory: reading needs
-// little at a time, however large the log is.
-const explainMemory = 40 << 20
+// explainMemory is at how much memory the collector runs, and not before: what
+// is in use at a time is a fraction of it, however large the log is.
+const explainMemory = 44 << 20
 
 func (sh *shell) explainCommand() *cobra.Command {
 	var asJSON bool
@@ -48,7 +48,7 @@ func (sh *shell) explainCommand() *cobra.Command {
   journalctl -u ssh -o json --since today | sshtay explain --json | jq .ranking`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			debug.SetMemoryLimit(explainMemory)
-			debug.SetGCPercent(50)
+			debug.SetGCPercent(400)
 			r, err := sh.readLogs(cmd.Context(), args)
 			if err != nil {
 				return err

@@ -76,12 +76,19 @@ func score(t *testing.T, all []resolved) (first, three int) {
 	return first, three
 }
 
-// TestCases holds the weights to publicly resolved cases.
+// TestCases holds the weights to publicly resolved cases. The second file was
+// gathered when the weights were finished: see docs/design/040-logs.md for what
+// it gave then, before the messages that it showed to be missing were added.
 func TestCases(t *testing.T) {
-	all := cases(t, "testdata/cases.txt")
-	first, three := score(t, all)
-	t.Logf("%d cases: %d first (%.0f %%), %d among the first three (%.0f %%)", len(all), first, 100*float64(first)/float64(len(all)), three, 100*float64(three)/float64(len(all)))
-	if len(all) < 40 || first*100 < 70*len(all) || three*100 < 90*len(all) {
-		t.Errorf("of %d cases %d have the true cause first, %d among the first three; want 70 %% and 90 %%", len(all), first, three)
+	for _, c := range []struct {
+		file         string
+		first, three int // at least, of a hundred
+	}{{"testdata/cases.txt", 70, 90}, {"testdata/cases-later.txt", 80, 90}} {
+		all := cases(t, c.file)
+		first, three := score(t, all)
+		t.Logf("%s: of %d cases %d have the true cause first, %d among the first three", c.file, len(all), first, three)
+		if len(all) < 30 || first*100 < c.first*len(all) || three*100 < c.three*len(all) {
+			t.Errorf("%s: of %d cases %d have the true cause first, %d among the first three; want %d %% and %d %%", c.file, len(all), first, three, c.first, c.three)
+		}
 	}
 }

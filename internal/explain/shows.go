@@ -90,7 +90,7 @@ var shows = map[sshlog.Symptom]row{
 	sshlog.WaitingForKexReply: {"path-mtu": 0.6, "corruption": 0.15, "version": 0.05, "traffic-class": 0.1, "path-loss": 0.15, "reset-injected": 0.1, "unreachable": 0.03, other: 0.003},
 	sshlog.ClosedInKex: {"sshd-broken": 0.08, "version": 0.1, "source-refused": 0.05, "login-grace": 0.2, "path-mtu": 0.12, "corruption": 0.03, "server-resources": 0.05,
 		"not-ssh": 0.05, "reset-injected": 0.05, "startup-throttle": 0.02, other: 0.01},
-	sshlog.ResetInKex: {"reset-injected": 0.3, "sshd-broken": 0.08, "version": 0.08, "path-mtu": 0.08, "source-refused": 0.04, "corruption": 0.03, "server-resources": 0.05,
+	sshlog.ResetInKex: {"reset-injected": 0.4, "sshd-broken": 0.05, "version": 0.07, "path-mtu": 0.05, "source-refused": 0.04, "corruption": 0.03, "server-resources": 0.05,
 		"asymmetric-route": 0.05, "traffic-class": 0.05, other: 0.01},
 	sshlog.TimeoutInKex: {"path-mtu": 0.5, "path-loss": 0.2, "server-resources": 0.08, "traffic-class": 0.15, "reset-injected": 0.05, "corruption": 0.1, "version": 0.03,
 		"client-side": 0.03, other: 0.005},

@@ -29,13 +29,13 @@ func (s *Story) client(e *Event) {
 	if a.spoke && (known == ClosedAtBanner || known == ResetAtBanner) {
 		known = NotSSH
 	}
-	if a.failed != NoSymptom && known.follows() {
+	if a.failed != NoSymptom && known.follows() || isDamage(a.failed) && isDamage(known) {
 		return // says again what has been said
 	}
 	if a.renewing && !a.ended {
 		s.see(RekeyBroken, e)
 	}
-	if !a.ended {
+	if !a.ended && known != ResetInKex { // who resets did not keep it waiting
 		s.waiting()
 	}
 	a.ended = true
@@ -176,6 +176,12 @@ func placed(tells Symptom, stage string) Symptom {
 		{ResetAtBanner, ResetInKex, ResetInAuth, ResetInSession},
 		{BannerTimeout, TimeoutInKex, TimeoutInAuth, TimeoutInSession},
 	}[row][at]
+}
+
+// isDamage says that a packet was found damaged: ssh tells it in two lines,
+// the first of which says more.
+func isDamage(s Symptom) bool {
+	return s == CorruptMAC || s == WrongMAC || s == BadPacket || s == PlainInCipher
 }
 
 // follows says that a symptom, after another of the same attempt, says

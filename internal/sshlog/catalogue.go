@@ -28,6 +28,13 @@ func (m *Message) toldBy(who programs) Symptom {
 	return m.tells
 }
 
+// maySay says whether a text with its level is the message. What OpenSSH says
+// at a debug level is no failure, but for a few messages; it tells there which
+// line of a configuration it reads, and what it tries in vain.
+func (m *Message) maySay(text string) bool {
+	return !strings.HasPrefix(text, "debug") || m.tells.IsProgress() || m.tells == SaidThrottled || m.tells == SaidRefused || m.tells == StartupDrop
+}
+
 // cutLevel takes OpenSSH's level from the begin of a text: syslog and debug
 // output get it, information has none.
 func cutLevel(text string) string {

@@ -69,6 +69,8 @@ var clientMessages = []Message{
 
 	// the key exchange
 	{by: both, tells: NoCommonAlgorithm, atServer: ClientNoCommon, versions: "7.0+", form: "Unable to negotiate with {id}: no matching {*} found{*}"},
+	{by: both, tells: NoCommonAlgorithm, atServer: ClientNoCommon, versions: "7.0-7.3", form: "Unable to negotiate with {addr}: no matching {*}"},
+	{by: tool, tells: NoCommonAlgorithm, form: "Their offer: {*}"},
 	{by: both, tells: NoCommonAlgorithm, atServer: ClientNoCommon, versions: "-6.9", form: "Unable to negotiate a key exchange method"},
 	{by: both, tells: NoCommonAlgorithm, atServer: ClientNoCommon, versions: "-6.9", form: "no matching {*} found: client {*} server {*}"},
 	{by: ssh, tells: HostKeyChanged, form: "@{*}WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!{*}@"},

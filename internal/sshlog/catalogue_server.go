@@ -62,6 +62,7 @@ var serverMessages = []Message{
 	{by: sshd, tells: ClientFailedAuth, form: "Failed {word} for invalid user {user} from {addr} port {port} ssh2{*}"},
 	{by: sshd, tells: ClientFailedAuth, form: "Failed {word} for {user} from {addr} port {port} ssh2{*}"},
 	{by: sshd, tells: SawAccepted, form: "Accepted {word} for {user} from {addr} port {port} ssh2{*}"},
+	{by: sshd, tells: SawNote, form: "Accepted key {*} found at {*}"},
 	{by: sshd, tells: SawNote, form: "Postponed {word} for {user} from {addr} port {port} ssh2{*}"},
 	{by: sshd, tells: SawNote, form: "Partial {word} for {user} from {addr} port {port} ssh2{*}"},
 	{by: sshd, tells: AccountRefused, form: "Access denied for user {user} by PAM account configuration"},

@@ -93,11 +93,15 @@ var toolMessages = []Message{
 	{by: tool, tells: HostKeyChanged, form: "ssh: handshake failed: knownhosts: key mismatch"},
 	{by: tool, tells: HostKeyUnknown, form: "ssh: handshake failed: knownhosts: key is unknown"},
 	{by: tool, tells: TooManyFailures, form: "ssh: disconnect, reason 2: too many authentication failures{*}"},
+	{by: tool, tells: TooManyFailures, form: "ssh: handshake failed: ssh: disconnect, reason 2: too many authentication failures{*}"},
+	{by: tool, tells: StrictKex, form: "ssh: handshake failed: ssh: disconnect, reason {n}: {*}strict key exchange{*}"},
+	{by: tool, tells: Disconnected, form: "ssh: handshake failed: ssh: disconnect, reason {n}: {*}"},
 	{by: tool, tells: NotSSH, form: "ssh: handshake failed: ssh: overflow reading version string{*}"},
 	{by: tool, tells: NotSSH, form: "ssh: overflow reading version string{*}"},
 	{by: tool, tells: Disconnected, form: "ssh: disconnect, reason {n}: {*}"},
 	{by: tool, tells: HandshakeClosed, form: "ssh: handshake failed: {*}"},
 	{by: tool, tells: ForwardRefused, form: "ssh: rejected: administratively prohibited {*}"},
+	{by: tool, tells: OpenRefused, form: "ssh: rejected: connect failed (open failed)"}, // so sshd says of a session
 	{by: tool, tells: ForwardFailed, form: "ssh: rejected: connect failed {*}"},
 	{by: tool, tells: ConnectTimeout, form: "dial tcp {word} i/o timeout{*}"},
 	{by: tool, tells: Refused, form: "dial tcp {word} connect: connection refused{*}"},
@@ -118,6 +122,12 @@ var toolMessages = []Message{
 	{by: tool, tells: RekeyBroken, form: "Client has initiated a re-key"},
 	{by: tool, tells: SessionAborted, form: "An established connection was aborted by the server{*}"},
 	{by: tool, tells: ClosedAtBanner, form: "Server response does not contain SSH protocol identification{*}"},
+
+	// what sshd answers to a session too many, as libraries pass it on
+	{by: tool, tells: OpenRefused, form: "{*}: open failed"},
+	{by: tool, tells: OpenRefused, form: "{*}: open failed ({n}){*}"},
+	{by: tool, tells: OpenRefused, form: "{*}(2, 'Connect failed'){*}"},
+	{by: tool, tells: OpenRefused, form: "{*}(1, 'Administratively prohibited'){*}"},
 
 	// git, rsync, scp, sftp, ssh-keyscan
 	{by: tool, tells: LostConnection, form: "fatal: Could not read from remote repository.{*}"},
@@ -146,7 +156,7 @@ var toolMessages = []Message{
 	{by: tool, tells: LostConnection, form: "The connection to the server was lost{*}"},
 	{by: tool, tells: TimeoutSomewhere, form: "Connecting with SSH timed out"},
 	{by: tool, tells: TimeoutSomewhere, form: "Failed to connect to the remote extension host server (Error: {*}"},
-	{by: tool, tells: RequestFailed, form: "The process tried to write to a nonexistent pipe."},
+	{by: tool, tells: LostConnection, form: "The process tried to write to a nonexistent pipe."},
 	{by: tool, tells: NetworkChanged, form: "Network changed{*}reconnect{*}"},
 
 	// what the other side lets through, and what relays say
@@ -157,6 +167,9 @@ var toolMessages = []Message{
 	{by: tool, tells: ForkFailure, form: "{*}No more processes{*}"},
 	{by: tool, tells: ForkFailure, form: "{*}fork: retry: Resource temporarily unavailable{*}"},
 	{by: tool, tells: ForkFailure, form: "{*}Cannot fork{*}"},
+	{by: tool, tells: ForkFailure, form: "{*}Cannot allocate memory{*}"},
+	{by: tool, tells: SaidRefused, form: "{*}has been blocked{*}"},
+	{by: tool, tells: SaidRefused, form: "{*}has been banned{*}"},
 	{by: tool, tells: DiskFull, form: "{*}No space left on device{*}"},
 	{by: tool, tells: RelayTimeout, form: "{*} io timeout"},
 	{by: tool, tells: RelayTimeout, form: "{*} i/o timeout"},

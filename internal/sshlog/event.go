@@ -108,7 +108,7 @@ func (r *lineReader) program(line string, l *Line) {
 	}
 	text := cutTail(l.Text)
 	e := r.next()
-	if e.Message = known.find(cutLevel(text), &e.Captured); e.Message != nil {
+	if e.Message = known.find(cutLevel(text), &e.Captured); e.Message != nil && e.Message.maySay(text) {
 		e.Framed, e.Role, e.Time, e.PID, e.Line = true, role, l.Time, l.PID, line
 		e.Preauth = len(text) < len(l.Text) && strings.HasSuffix(l.Text, "[preauth]")
 		r.keep(e)
@@ -133,7 +133,7 @@ func (r *lineReader) bare(line string, l *Line) {
 		return
 	}
 	e := Event{Time: l.Time, Line: line}
-	if r.say(&e, text) || r.inside(&e, text) {
+	if r.say(&e, text) || !strings.HasPrefix(text, "debug") && r.inside(&e, text) {
 		return
 	}
 	if isChatter(text) || isTrace(l.Text) {
@@ -154,7 +154,7 @@ func (r *lineReader) say(e *Event, text string) bool {
 	before := cutTail(text)
 	e.Preauth = len(before) < len(text) && strings.HasSuffix(text, "[preauth]")
 	if e.Message = r.all.any.find(before, &e.Captured); e.Message == nil {
-		if e.Message = r.all.any.find(cutLevel(before), &e.Captured); e.Message == nil {
+		if e.Message = r.all.any.find(cutLevel(before), &e.Captured); e.Message == nil || !e.Message.maySay(before) {
 			return false
 		}
 	}

@@ -34,6 +34,7 @@ var framedLines = []struct {
 	{"Sat 2026-11-21 00:15:33 CET web1 sshd[1]: error: no more sessions", NoMoreSessions, OfServer, "00:15"},
 	{"1795220133.123456 web1 sshd[1]: error: no more sessions", NoMoreSessions, OfServer, "01:15"},
 	{"[ 1234.5] web1 sshd[1]: error: no more sessions", NoMoreSessions, OfServer, ""},
+	{"[  209.582912] sshd[888]: fatal: Missing privilege separation directory: /run/sshd", DaemonBroken, OfServer, ""},
 	{"[ 1234.5] sshd[99]: segfault at 0 ip 00007f sp 00007f error 4 in libc.so.6", ChildCrash, OfServer, ""},
 	{`{"MESSAGE":"error: no more sessions","SYSLOG_IDENTIFIER":"sshd","_PID":"12","__REALTIME_TIMESTAMP":"1795220133000000"}`, NoMoreSessions, OfServer, "01:15"},
 	{`{"MESSAGE":[110,111,32,109,111,114,101,32,115,101,115,115,105,111,110,115],"_COMM":"sshd-session"}`, NoMoreSessions, OfServer, ""},

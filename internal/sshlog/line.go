@@ -58,9 +58,10 @@ func (f *framer) parse(line string) (Line, framing) {
 		}
 	case '[':
 		if text, up, ok := cutUptime(line); ok {
-			host, _, _ := strings.Cut(text, " ")
-			if l, kind := f.after(Line{Uptime: up}, text, true); kind == framed && l.PID != 0 && isHost(host) {
-				return l, kind // journalctl -o short-monotonic
+			if theCatalogue().kernelOnly.find(text, &Captured{}) == nil { // "sshd[99]: segfault at" is the kernel's
+				if l, kind := f.after(Line{Uptime: up}, text, true); kind == framed && l.PID != 0 {
+					return l, kind // journalctl -o short-monotonic, or what journald says on a console
+				}
 			}
 			return Line{Ident: "kernel", Text: text, Uptime: up}, framed
 		}
@@ -71,8 +72,10 @@ func (f *framer) parse(line string) (Line, framing) {
 			return l, framed
 		}
 	}
-	if l, ok := f.windows(rest); ok {
-		return l, framed
+	if rest != "" && rest[0]-'0' <= 9 {
+		if l, ok := f.windows(rest); ok {
+			return l, framed
+		}
 	}
 	if t, after, ok := f.clock.cut(rest); ok {
 		return f.after(Line{Time: t}, after, true)

@@ -29,7 +29,7 @@ func (s *Story) names() string {
 func TestStories(t *testing.T) {
 	for _, c := range []struct{ about, text, symptoms, ended string }{
 		{"one end in two lines", "kex_exchange_identification: read: Connection reset by peer\nConnection reset by 192.0.2.7 port 22\n", "reset-at-banner", Banner},
-		{"the stage of a line that does not tell it", "debug1: Connection established.\ndebug1: Remote protocol version 2.0, remote software version X\ndebug1: SSH2_MSG_KEXINIT sent\ndebug1: SSH2_MSG_KEXINIT received\nConnection reset by 192.0.2.7 port 22\n", "reset-in-kex", Kex},
+		{"the stage of a line that does not tell it", "debug1: Connection established.\ndebug1: Remote protocol version 2.0, remote software version X\ndebug1: SSH2_MSG_KEXINIT sent\nConnection reset by 192.0.2.7 port 22\n", "reset-in-kex", Kex},
 		{"a login that was cut", "debug1: SSH2_MSG_NEWKEYS received\nConnection closed by 192.0.2.7 port 22\n", "closed-in-auth", Auth},
 		{"waiting for the large reply", "debug1: SSH2_MSG_KEXINIT sent\ndebug1: SSH2_MSG_KEXINIT received\ndebug1: expecting SSH2_MSG_KEX_ECDH_REPLY\n", "waiting-for-kex-reply", Kex},
 		{"waiting, then an end", "debug1: expecting SSH2_MSG_KEX_ECDH_REPLY\nConnection to 192.0.2.7 port 22 timed out\n", "waiting-for-kex-reply timeout-in-kex", Kex},
@@ -38,6 +38,7 @@ func TestStories(t *testing.T) {
 		{"no connection", "debug1: Connecting to web1 [192.0.2.7] port 22.\n", "connect-timeout", Connect},
 		{"a renewal of the keys", "Authenticated to x ([1.1.1.1]:22) using \"publickey\".\ndebug1: SSH2_MSG_KEXINIT sent\nclient_loop: send disconnect: Broken pipe\n", "broken-pipe rekey-broken", Session},
 		{"HTTP in the place of a banner", "debug1: Connection established.\ndebug1: kex_exchange_identification: banner line 0: HTTP/1.1 400 Bad Request\nkex_exchange_identification: Connection closed by remote host\n", "not-ssh", Banner},
+		{"what is said at a debug level is no failure", "debug1: /etc/ssh/ssh_config line 21: include /etc/ssh/ssh_config.d/* matched no files\ndebug1: Connecting to web1 [192.0.2.7] port 22.\nssh: connect to host web1 port 22: Connection refused\n", "refused", Connect},
 		{"two attempts", "debug1: Connecting to web1 [192.0.2.7] port 22.\ndebug1: Connection established.\nkex_exchange_identification: Connection closed by remote host\ndebug1: Connecting to web1 [192.0.2.7] port 22.\nssh: connect to host web1 port 22: Connection refused\n", "refused closed-at-banner", Connect},
 
 		{"a server's own file", "Server listening on 0.0.0.0 port 22.\nkex_exchange_identification: read: Connection reset by peer\nConnection reset by 192.0.2.9 port 4000\n", "client-reset-early", ""},
