@@ -136,15 +136,12 @@ func saysWhy(symptoms []*sshlog.Seen) bool {
 }
 
 func title(c suspect) string {
-	if c.title != "" {
-		return c.title
-	}
 	for _, known := range cause.All() {
 		if known.ID == c.id {
 			return known.Title
 		}
 	}
-	return c.id
+	return cmp.Or(c.title, c.id)
 }
 
 // stage is where the connection ended: as the client's progress tells it, else

@@ -3,11 +3,15 @@ package explain
 import (
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"strings"
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
+	"sshtay/internal/cause"
 	"sshtay/internal/report"
 	"sshtay/internal/sshlog"
 )
@@ -90,5 +94,74 @@ func TestCases(t *testing.T) {
 		if len(all) < 30 || first*100 < c.first*len(all) || three*100 < c.three*len(all) {
 			t.Errorf("%s: of %d cases %d have the true cause first, %d among the first three; want %d %% and %d %%", c.file, len(all), first, three, c.first, c.three)
 		}
+	}
+}
+
+// TestTables: each failure has a row of shares, and rows name known causes.
+func TestTables(t *testing.T) {
+	known := map[string]bool{other: true}
+	for _, c := range causes {
+		if known[c.id] || c.prior < 1 || c.apart == "" || title(c) == c.id {
+			t.Errorf("%+v", c)
+		}
+		known[c.id] = true
+	}
+	for _, c := range cause.All() {
+		if !known[c.ID] {
+			t.Errorf("%s is no suspect", c.ID)
+		}
+	}
+	for s := range sshlog.Symptoms() {
+		r, ok := shows[s]
+		if ok == s.IsProgress() {
+			t.Errorf("%v: is progress %v, has a row %v", s, s.IsProgress(), ok)
+		}
+		for id, share := range r {
+			if !known[id] || share <= 0 || share > 1 || r[other] == 0 {
+				t.Errorf("%v: %s %v", s, id, share)
+			}
+		}
+	}
+}
+
+// TestWeights: they are shares of a whole, whatever was seen.
+func TestWeights(t *testing.T) {
+	var all []sshlog.Symptom
+	for s := range sshlog.Symptoms() {
+		if !s.IsProgress() {
+			all = append(all, s)
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		story := sshlog.Story{Seen: map[sshlog.Symptom]*sshlog.Seen{}}
+		for _, s := range rapid.SliceOfDistinct(rapid.SampledFrom(all), rapid.ID[sshlog.Symptom]).Draw(t, "seen") {
+			story.Seen[s] = &sshlog.Seen{Symptom: s, N: 1, Lines: []string{s.String()}}
+		}
+		e := Of(&story)
+		sum, before := 0.0, 1.0
+		for _, r := range e.Ranking {
+			if r.Weight > before || math.IsNaN(r.Weight) {
+				t.Errorf("%s weighs %v after %v", r.Cause, r.Weight, before)
+			}
+			sum, before = sum+r.Weight, r.Weight
+		}
+		if len(story.Seen) > 0 && (sum < 0.3 || sum > 1.01) || len(e.Next) == 0 && len(e.Ranking) > 0 {
+			t.Errorf("the weights are %v in sum, next is %q", sum, e.Next)
+		}
+	})
+}
+
+// TestNext: what is typed next is safe to paste, whatever the log calls a host.
+func TestNext(t *testing.T) {
+	for host, want := range map[string]string{
+		"web1": "sshtay check -p 2222 web1", "192.0.2.7": "sshtay check -p 2222 192.0.2.7", "fe80::1%eth0": "sshtay check -p 2222 fe80::1%eth0",
+		"": "sshtay check HOST", "-oProxyCommand=x": "sshtay check HOST", "a;b": "sshtay check HOST", "$(x)": "sshtay check HOST", "XXX.XXX": "sshtay check HOST",
+	} {
+		if got := typed(check, &sshlog.Story{Host: host, Port: "2222", Attempts: 1}); got != want {
+			t.Errorf("%q: %q, want %q", host, got, want)
+		}
+	}
+	if got := typed(path, &sshlog.Story{Clients: 3}); got != "sshtay check" {
+		t.Errorf("for a server's log: %q", got)
 	}
 }

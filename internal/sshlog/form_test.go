@@ -66,6 +66,25 @@ func TestEveryMessageIsReadAsItself(t *testing.T) {
 	}
 }
 
+// TestEverySymptomIsTold: by a message, by a story of several, or by packets.
+func TestEverySymptomIsTold(t *testing.T) {
+	told := map[Symptom]bool{
+		WaitingForKexInit: true, WaitingForKexReply: true, ClosedInKex: true, ResetInKex: true, ClosedInAuth: true, ResetInAuth: true,
+		ClientLeft: true, NoSymptom: true,
+	}
+	for _, m := range Messages() {
+		told[m.tells], told[m.toldBy(sshd)] = true, true
+	}
+	for s := range symptoms {
+		if !told[s] && !strings.HasPrefix(s.String(), "wire-") {
+			t.Errorf("nothing tells %v (%d)", s, s)
+		}
+		if s != NoSymptom && (s.String() == "" || s.Says() == "") {
+			t.Errorf("symptom %d has no name or no words", s)
+		}
+	}
+}
+
 // TestFragments: what people quote of a message is taken for it when it can
 // be no other.
 func TestFragments(t *testing.T) {

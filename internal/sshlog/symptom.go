@@ -1,5 +1,7 @@
 package sshlog
 
+import "iter"
+
 // A Symptom is what a message tells. Wordings of many programs and versions
 // tell the same.
 type Symptom uint8
@@ -40,7 +42,6 @@ const (
 	SawKeyAccepted
 	SawAuth
 	SawSession
-	SawBulk
 	SawEnd
 	SawNote // a line about a failure that decides nothing
 
@@ -215,7 +216,6 @@ var symptomTable = [symptoms]symptomInfo{
 	SawKeyAccepted: {"saw-key-accepted", atAuth, "", "the server would accept a key"},
 	SawAuth:        {"saw-auth", atSession, "", "the login succeeded"},
 	SawSession:     {"saw-session", atSession, "", "the session began"},
-	SawBulk:        {"saw-bulk", atBulk, "", "data was moving"},
 	SawEnd:         {"saw-end", atSession, "", "the session ended in order"},
 	SawNote:        {"saw-note", atAny, "", "a remark"},
 	SawListen:      {"saw-listen", atAny, "", "sshd began to listen"},
@@ -380,4 +380,15 @@ func (s Symptom) IsEnding() bool {
 		return true
 	}
 	return false
+}
+
+// Symptoms are all there are, progress too.
+func Symptoms() iter.Seq[Symptom] {
+	return func(yield func(Symptom) bool) {
+		for s := NoSymptom + 1; s < symptoms; s++ {
+			if !yield(s) {
+				return
+			}
+		}
+	}
 }
