@@ -22,11 +22,12 @@ var _ = register(Cause{
 	},
 	Needs: []fact.Any{
 		fact.ResetSender, fact.ResetSure, fact.ResetStage, fact.ResetHops, fact.ResetWithin, fact.ResetReasons, fact.ResetSettle, fact.ResetCapture,
+		fact.PathHops, fact.PathDistance, fact.PathDistanceBack,
 		fact.HandshakeStage, fact.LoginStage, fact.LoginError, fact.HandshakeDetail,
 	},
 	Judge: judgeResetInjected,
 	Fix:   fixResetInjected,
-	Masks: []string{"unreachable", "sshd-broken", "source-refused", "startup-throttle"},
+	Masks: []string{"unreachable", "sshd-broken", "source-refused", "startup-throttle", "session-refused"},
 })
 
 // A resetting is what is known of a reset that ended a connection of ours.
@@ -36,6 +37,7 @@ type resetting struct {
 	hops                  int // 0 is not known
 	within                []int
 	reasons               []string
+	routers               string // at these hops, and before them; "" is not known
 }
 
 func resettingOf(v *fact.View) resetting {
@@ -47,7 +49,34 @@ func resettingOf(v *fact.View) resetting {
 	r.within, _ = fact.ResetWithin.In(v)
 	r.reasons, _ = fact.ResetReasons.In(v)
 	r.settle, _ = fact.ResetSettle.In(v)
+	r.routers = r.routersIn(v)
 	return r
+}
+
+// mostRouters is how many hops a place may be off to be worth names.
+const mostRouters = 2
+
+// routersIn names the routers among which the sender is. The hop that counts
+// is one of the way back, and the routers are those of the way there: they are
+// the same ones, as far as numbers tell, where both ways are equally long.
+func (r resetting) routersIn(v *fact.View) string {
+	hops, _ := fact.PathHops.In(v)
+	there, known := fact.PathDistance.In(v)
+	back, _ := fact.PathDistanceBack.In(v)
+	least, most := r.hops, r.hops
+	if r.hops == 0 && len(r.within) == 2 {
+		least, most = r.within[0], r.within[1]
+	}
+	if most == 0 || most-least > mostRouters || !known || there != back {
+		return ""
+	}
+	var named []string
+	for _, h := range hops { // one before the first: what is no router stands between two
+		if h.TTL >= least-1 && h.TTL <= most && !h.Host && len(h.Addresses) > 0 {
+			named = append(named, fmt.Sprintf("hop %d is %s", h.TTL, strings.Join(h.Addresses, " or ")))
+		}
+	}
+	return strings.Join(named, ", ")
 }
 
 func judgeResetInjected(v *fact.View) Verdict {
@@ -66,7 +95,11 @@ func judgeResetInjected(v *fact.View) Verdict {
 	switch r.sender {
 	case "middlebox":
 	case "server":
-		return Verdict{Status: RuledOut, Reason: "the reset came from the server's own machine: " + shown}
+		reason := "the reset came from the server's own machine: " + shown
+		if !r.sure {
+			reason = "the reset came from the server's own machine, as it seems: " + shown + "; a box that copies all of that would look the same"
+		}
+		return Verdict{Status: RuledOut, Reason: reason}
 	case "unknown":
 		verdict := Verdict{Status: Possible, Impact: Breaks, Reason: fmt.Sprintf("who sent the reset is not known: %s. To settle it, %s", shown, r.settle)}
 		for _, reason := range r.reasons {
@@ -93,6 +126,9 @@ func judgeResetInjected(v *fact.View) Verdict {
 	}
 	if r.hops > 0 {
 		verdict.Evidence = append(verdict.Evidence, says(fact.ResetHops, "its sender is %s away", count(r.hops, "hop")))
+	}
+	if r.routers != "" {
+		verdict.Evidence = append(verdict.Evidence, says(fact.PathHops, "on the way there %s: the sender is one of these routers, or stands just before one", r.routers))
 	}
 	return verdict
 }
@@ -143,8 +179,12 @@ func fixResetInjected(v *fact.View) []remedy.Remedy {
 	if r.sender != "middlebox" {
 		return []remedy.Remedy{byHand("watch-packets", remedy.Client, fact.ResetSender, "see who sends the reset", advise("run the same check as root, or with CAP_NET_RAW: it then watches the reset itself"))}
 	}
+	where := strings.TrimSuffix(r.where(), ",")
+	if r.routers != "" {
+		where += " (" + r.routers + ")"
+	}
 	owner := byHand("let-ssh-pass", remedy.Network, fact.ResetSender, "have the owner of the box let SSH to this server pass",
-		advise("show its owner the evidence above: something %s ends connections %s", strings.TrimSuffix(r.where(), ","), r.when()),
+		advise("show its owner the evidence above: something %s ends connections %s", where, r.when()),
 		typed("on a Linux router that is yours, the rule that does it", "nft list ruleset | grep -n 'reject with tcp reset'"))
 	around := byHand("go-around", remedy.Client, fact.ResetSender, "until then go around it",
 		advise("from another network or by a VPN the box is not in the way; a jump host beyond it (ProxyJump) helps where it stands near the client, another port where its rule is about the port"))

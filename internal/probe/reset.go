@@ -20,6 +20,7 @@ var Reset = Probe{Name: "reset", Yields: resetFacts, Run: runReset}
 
 var resetFacts = []fact.Any{
 	fact.ResetStage, fact.ResetSender, fact.ResetSure, fact.ResetHops, fact.ResetWithin, fact.ResetReasons, fact.ResetSettle,
+	fact.PathHops, fact.PathDistance,
 }
 
 func runReset(ctx context.Context, env *Env, facts *fact.Set) {
@@ -55,6 +56,9 @@ func runReset(ctx context.Context, env *Env, facts *fact.Set) {
 	}
 	fact.ResetStage.Put(facts, stage, "handshake and login")
 	f.put(facts)
+	if _, followed := fact.PathHops.Get(facts); !followed && f.sender == rst.Middlebox && (f.hops > 0 || f.most > 0) {
+		Trace(ctx, env, facts, TraceOptions{Rounds: 1}) // what stands there has an address
+	}
 }
 
 // resetAt is the stage that the connection had completed which was reset.

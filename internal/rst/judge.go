@@ -176,8 +176,8 @@ func (s *story) shape(a *Answer, from string) {
 	case s.closed:
 		from += ", and the server had closed the connection before"
 	case p.Has(ACK) && p.Stamped && s.last.Stamped && age >= 0:
-		a.Sure = true
-		from += fmt.Sprintf(", and carries the server's own timestamps (%s after its last packet): its socket sent it", ticks(age))
+		// Who watches the server's packets pass can copy all of it: not sure.
+		from += fmt.Sprintf(", and carries the server's own timestamps (%s after its last packet), as its socket would send it", ticks(age))
 	case p.Has(ACK) && s.spoke && p.Stamped == s.last.Stamped && p.Seq == s.last.next() && !p.Stamped:
 		from += ", with the right sequence number, and acknowledges as a socket does"
 	case p.Has(ACK):

@@ -60,7 +60,7 @@ func TestJudge(t *testing.T) {
 		hops   int
 		says   string
 	}{
-		"sshd closes with unread data":          {flow: append(talk(), own(61)), sender: Server, sure: true, says: "its socket sent it"},
+		"sshd closes with unread data":          {flow: append(talk(), own(61)), sender: Server, says: "as its socket would send it"},
 		"the server's kernel has no socket":     {flow: append(talk(), bare(61, 9022)), sender: Server, says: "knows nothing of the connection"},
 		"the server had closed before":          {flow: append(talk(), fin, bare(61, 9023)), sender: Server, says: "closed the connection before"},
 		"reject at the first router":            {flow: append(talk(), bare(64, 9022)), sender: Middlebox, sure: true, hops: 1, says: "about 1 hop away"},
@@ -72,7 +72,7 @@ func TestJudge(t *testing.T) {
 		"another first TTL, the same distance":  {flow: append(talk(), bare(125, 9022)), sender: Unknown, says: "may be the server itself"},
 		"data after the reset":                  {flow: append(talk(), bare(63, 9022), data), sender: Middlebox, sure: true, hops: 2, says: "1000 bytes of new data"},
 		"data after it, from the same distance": {flow: append(talk(), bare(61, 9022), data), sender: Unknown, says: "a firewall on the server"},
-		"data that the reset overtook":          {flow: append(talk(), own(61), late), sender: Server, sure: true},
+		"data that the reset overtook":          {flow: append(talk(), own(61), late), sender: Server},
 		"sequence numbers tried out":            {flow: append(talk(), bare(63, 9022), bare(63, 9022+1460), bare(63, 9022+4380)), sender: Middlebox, sure: true, hops: 2, says: "+0, +1460, +4380"},
 		"the server answers two of our packets": {flow: append(talk(), bare(61, 9022), bare(61, 9001)), sender: Server},
 		"without the server's timestamps":       {flow: append(talk(), stampless), sender: Unknown},
