@@ -22,6 +22,7 @@ var _ = register(Cause{
 	},
 	Needs: []fact.Any{
 		fact.ResetSender, fact.ResetSure, fact.ResetStage, fact.ResetHops, fact.ResetWithin, fact.ResetReasons, fact.ResetSettle, fact.ResetCapture,
+		fact.ResetAgain, fact.ServerResetsSent, fact.ServerResetsUsual,
 		fact.PathHops, fact.PathDistance, fact.PathDistanceBack,
 		fact.HandshakeStage, fact.LoginStage, fact.LoginError, fact.HandshakeDetail,
 	},
@@ -37,6 +38,7 @@ type resetting struct {
 	hops                  int // 0 is not known
 	within                []int
 	reasons               []string
+	counted               string // what the server's kernel counted of it; "" is nothing that tells
 	routers               string // at these hops, and before them; "" is not known
 }
 
@@ -50,7 +52,31 @@ func resettingOf(v *fact.View) resetting {
 	r.reasons, _ = fact.ResetReasons.In(v)
 	r.settle, _ = fact.ResetSettle.In(v)
 	r.routers = r.routersIn(v)
+	r.counted = countedIn(v)
 	return r
+}
+
+// fewUsual is how many resets a server may send on average, to anybody, in a
+// time in which one to us would still stand out.
+const fewUsual = 0.1
+
+// countedIn says what the server's counters tell. They count for everybody
+// there: that none was sent is a sign at any time, that one was only where
+// that is rare. Neither is proof: a firewall on the server is not counted.
+func countedIn(v *fact.View) string {
+	again, _ := fact.ResetAgain.In(v)
+	sent, counted := fact.ServerResetsSent.In(v)
+	usual, _ := fact.ServerResetsUsual.In(v)
+	was := count(again, "connection") + " of ours"
+	switch {
+	case !counted || again == 0:
+		return ""
+	case sent == 0:
+		return fmt.Sprintf("the TCP of the server's kernel sent no reset to anybody while %s ended by one: it was a box, or a firewall on the server", was)
+	case sent >= again && usual < fewUsual:
+		return fmt.Sprintf("the TCP of the server's kernel sent %s while %s ended by one, and on average it sends %.2g in such a time", count(sent, "reset"), was, usual)
+	}
+	return ""
 }
 
 // mostRouters is how many hops a place may be off to be worth names.
@@ -101,9 +127,15 @@ func judgeResetInjected(v *fact.View) Verdict {
 		}
 		return Verdict{Status: RuledOut, Reason: reason}
 	case "unknown":
+		if r.counted != "" {
+			shown += "; " + r.counted
+		}
 		verdict := Verdict{Status: Possible, Impact: Breaks, Reason: fmt.Sprintf("who sent the reset is not known: %s. To settle it, %s", shown, r.settle)}
 		for _, reason := range r.reasons {
 			verdict.Evidence = append(verdict.Evidence, says(fact.ResetReasons, "%s", reason))
+		}
+		if r.counted != "" {
+			verdict.Evidence = append(verdict.Evidence, says(fact.ServerResetsSent, "%s", r.counted))
 		}
 		return verdict
 	default:
@@ -126,6 +158,9 @@ func judgeResetInjected(v *fact.View) Verdict {
 	}
 	if r.hops > 0 {
 		verdict.Evidence = append(verdict.Evidence, says(fact.ResetHops, "its sender is %s away", count(r.hops, "hop")))
+	}
+	if r.counted != "" {
+		verdict.Evidence = append(verdict.Evidence, says(fact.ServerResetsSent, "%s", r.counted))
 	}
 	if r.routers != "" {
 		verdict.Evidence = append(verdict.Evidence, says(fact.PathHops, "on the way there %s: the sender is one of these routers, or stands just before one", r.routers))

@@ -13,4 +13,8 @@ var (
 	ResetWithin  = define[[]int]("reset.hops_between", "", "where that is not known exactly: at which hop is it at least, and at most?")
 	ResetReasons = define[[]string]("reset.reasons", "", "what shows who sent it?")
 	ResetSettle  = define[string]("reset.settle", "", "what would show who sent it, where that is unknown?")
+	ResetAgain   = define[int]("reset.again", "", "how many connections of ours were reset once more, between two readings of the server's counters?")
+
+	ServerResetsSent  = define[int]("server.resets_sent", "", "how many resets did the TCP of the server's kernel send in that time, to anybody?")
+	ServerResetsUsual = define[float64]("server.resets_usual", "", "how many does it send in such a time on average, since it was started?")
 )

@@ -19,6 +19,7 @@ type Box struct {
 	Forge  Forge         // how its resets look
 	Tap    bool          // it stands beside the way: all passes, and its resets race what others send
 	OneWay bool          // it sees only what goes to the server, and drops there what has no beginning and answer that it saw
+	Spare  int           // how many connections it resets nothing of, the first ones
 	Behind int           // how many of the routers that the lab does not build stand between it and the client
 }
 
@@ -84,6 +85,7 @@ type entry struct {
 	bytes      int
 	last       [2]packet // that went each way
 	ended      bool      // the box ended it
+	spared     bool      // no [Reset] meets it
 }
 
 // expects is the sequence number that the receiver of a way expects next.
@@ -103,6 +105,7 @@ type made struct {
 type box struct {
 	Box
 	flows map[flow]*entry
+	met   int // connections so far
 }
 
 func newBox(b Box) *box { return &box{Box: b, flows: map[flow]*entry{}} }
@@ -136,7 +139,8 @@ func (b *box) look(now time.Duration, way Way, p packet) (passes bool, out []mad
 		if b.Table > 0 && len(b.flows) >= b.Table {
 			return false, nil
 		}
-		e = &entry{born: now}
+		b.met++
+		e = &entry{born: now, spared: b.met <= b.Spare}
 		b.flows[f] = e
 	case e == nil:
 		return false, b.stray(way, p)
@@ -156,6 +160,9 @@ func (b *box) look(now time.Duration, way Way, p packet) (passes bool, out []mad
 		e.last[way] = p.clone()
 	}
 	for _, r := range b.Resets {
+		if e.spared {
+			break
+		}
 		if r.due(e, now) || r.At != "" && moments[r.At](way, p) {
 			e.ended = true
 			return b.Tap, b.resets(f, e, r.To)
@@ -242,7 +249,7 @@ func (b *box) expire(now time.Duration) (out []made, next time.Duration) {
 			continue
 		}
 		for _, r := range b.Resets {
-			if r.Time > 0 && !e.ended && now-e.born >= r.Time {
+			if r.Time > 0 && !e.ended && !e.spared && now-e.born >= r.Time {
 				e.ended = true
 				out = append(out, b.resets(f, e, r.To)...)
 			}

@@ -188,6 +188,7 @@ var specKeys = map[string]func(*Spec, string) error{
 	},
 	"one-way":    func(s *Spec, v string) error { return yesNo(&s.Box.OneWay, v) },
 	"tap":        func(s *Spec, v string) error { return yesNo(&s.Box.Tap, v) },
+	"spare":      func(s *Spec, v string) error { return number(&s.Box.Spare, v) },
 	"box-behind": func(s *Spec, v string) error { return number(&s.Box.Behind, v) },
 	"ping":       func(s *Spec, v string) error { return yesNo(&s.Ping, v) },
 	"quiet":      func(s *Spec, v string) error { return yesNo(&s.Quiet, v) },

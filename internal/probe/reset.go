@@ -21,6 +21,7 @@ var Reset = Probe{Name: "reset", Yields: resetFacts, Run: runReset}
 var resetFacts = []fact.Any{
 	fact.ResetStage, fact.ResetSender, fact.ResetSure, fact.ResetHops, fact.ResetWithin, fact.ResetReasons, fact.ResetSettle,
 	fact.PathHops, fact.PathDistance,
+	fact.ResetAgain, fact.ServerResetsSent, fact.ServerResetsUsual,
 }
 
 func runReset(ctx context.Context, env *Env, facts *fact.Set) {
@@ -98,6 +99,7 @@ type finding struct {
 	reasons     []string
 	settle      string
 	source      string
+	again       int // connections of the experiment that were reset
 }
 
 // see takes what the packets show: the first reset decides, and a second one
@@ -161,12 +163,18 @@ func (f *finding) experiment(ctx context.Context, env *Env, facts *fact.Set, sta
 		return
 	}
 	env.Progress("finding out who sent the reset")
+	before, counted := readTally(ctx, env, facts)
 	if reached, _ := fact.HandshakeStage.Get(facts); reached == stageKex {
 		f.inLogin(ctx, env, facts, to)
-		return
+	} else {
+		f.tried(&reenactment{ctx: ctx, env: env, to: to, stage: stage, again: &f.again})
 	}
-	e := &reenactment{ctx: ctx, env: env, to: to, stage: stage}
-	f.tried(e)
+	if counted {
+		if after, ok := readTally(ctx, env, facts); ok {
+			putTallies(facts, before, after, f.again)
+		}
+	}
+	fact.Miss(facts, "the server's counters could be read only over a shared connection (ControlMaster) while ours are reset", fact.ServerResetsSent)
 }
 
 // unsettled notes why nothing more was found out.
@@ -194,6 +202,7 @@ type reenactment struct {
 	stage string
 	ttl   int // of the server's packets
 	made  int
+	again *int // those that were reset
 }
 
 // play makes one connection and takes it through the acts. The error says why
@@ -207,6 +216,9 @@ func (e *reenactment) play(acts func(*scene) []act) (int, string, error) {
 	e.ttl = s.ttl
 	e.made++
 	n, how := s.play(e.ctx, acts(s))
+	if how == sceneReset {
+		*e.again++
+	}
 	return n, how, nil
 }
 
@@ -298,10 +310,20 @@ func (f *finding) nearer(e *reenactment, beyond int) {
 }
 
 // asFar is a reset that came with the server's own TTL. A box that copies it
-// answers packets, too, that the server never gets.
+// answers packets, too, that the server never gets; and answers at once. A
+// server that is being killed, or runs out of patience, resets who says
+// nothing.
 func (f *finding) asFar(e *reenactment) {
-	_, how, err := e.play(func(s *scene) []act { return []act{{s.below(), 0}, {s.below(), 0}} })
+	calm := false
+	n, how, err := e.play(func(s *scene) []act {
+		if calm = s.calm(e.ctx); !calm {
+			return nil
+		}
+		return []act{{s.below(), 0}, {s.below(), 0}}
+	})
 	switch {
+	case err == nil && (!calm || how == sceneReset && n > 0):
+		f.unsettled("it comes without being provoked, too: the server may have sent it by itself")
 	case err != nil:
 		f.proven(rst.Server, false, "it came again with the server's own TTL (%d), and not while our packets ended before the server", e.ttl)
 	case how == sceneReset:

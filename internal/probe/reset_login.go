@@ -45,6 +45,7 @@ func (f *finding) inLogin(ctx context.Context, env *Env, facts *fact.Set, to net
 		f.unsettled("a session that was to be reset once more was not: it does not happen every time")
 		return
 	}
+	f.again++
 	nearer, err := sessionTrial(ctx, env, to, ttl+1, control.moment)
 	switch {
 	case err != nil:
@@ -57,6 +58,7 @@ func (f *finding) inLogin(ctx context.Context, env *Env, facts *fact.Set, to net
 		f.unsettled("a session that hears nothing of the server is not reset: the server sent it, or it came from as far or farther")
 		return
 	}
+	f.again++
 	beyond, err := sessionTrial(ctx, env, to, rst.First(ttl)+1, control.moment)
 	if err != nil || beyond.reset || !beyond.muted {
 		f.unsettled("the reset comes with a TTL above the server's: from nearer, or from the server if it starts its resets at another TTL")

@@ -141,6 +141,23 @@ func (s *scene) play(ctx context.Context, acts []act) (int, string) {
 	return len(acts), sceneFrozen
 }
 
+// calmTime is how long a connection must live by itself before what ends it
+// next counts as an answer: several times as long as an answer may take.
+const calmTime = 300 * time.Millisecond
+
+// calm says whether the connection lives while nothing is sent.
+func (s *scene) calm(ctx context.Context) bool {
+	buf := make([]byte, 4<<10)
+	s.conn.SetReadDeadline(time.Now().Add(calmTime + 2*s.rtt))
+	for ctx.Err() == nil {
+		_, err := s.conn.Read(buf)
+		if reason := sshwire.ReasonOf(err); reason != "" {
+			return reason == sshwire.ReasonTimedOut
+		}
+	}
+	return false
+}
+
 // watch waits until an act is over: once what was sent, or sent again, has had
 // its time to be answered.
 func (s *scene) watch(ctx context.Context, fresh, last bool, before sock.Info) string {

@@ -31,16 +31,20 @@ func shared(ctx context.Context, env *Env, facts *fact.Set) {
 	ctx, cancel := context.WithTimeout(ctx, defaultLimits.answer+defaultLimits.collect)
 	defer cancel()
 	nonce := newNonce()
-	path := strings.ReplaceAll(env.value("controlpath"), "%", "%%")
-	// Should the shared connection be gone by now, the proxy that fails keeps
-	// ssh from making another.
-	r, err := env.Local.Run(ctx, host.Command{Grace: 100 * time.Millisecond, Limit: defaultLimits.noise + defaultLimits.output, Argv: []string{
-		"ssh", "-F", "none", "-T", "-o", "ControlMaster=no", "-o", "ControlPath=" + path, "-o", "ProxyCommand=false", "-o", "BatchMode=yes",
-		"--", "master", remoteCommand(script(nonce))}})
+	r, err := overShared(ctx, env, remoteCommand(script(nonce)))
 	out := string(r.Stdout)
 	begin := strings.Index(out, beginMark(nonce))
 	if err != nil || begin < 0 {
 		return // the login's reasons stand
 	}
 	putServer(facts, parseSections(out[begin:], nonce).keep(env), viaShared)
+}
+
+// overShared runs a command on the server over the shared connection. Should
+// that be gone by now, the proxy that fails keeps ssh from making another.
+func overShared(ctx context.Context, env *Env, command string) (host.Result, error) {
+	path := strings.ReplaceAll(env.value("controlpath"), "%", "%%")
+	return env.Local.Run(ctx, host.Command{Grace: 100 * time.Millisecond, Limit: defaultLimits.noise + defaultLimits.output, Argv: []string{
+		"ssh", "-F", "none", "-T", "-o", "ControlMaster=no", "-o", "ControlPath=" + path, "-o", "ProxyCommand=false", "-o", "BatchMode=yes",
+		"--", "master", command}})
 }
