@@ -62,6 +62,7 @@ bench: deps build
 	SSHTAY=$(CURDIR)/sshtay $(GO) test -run '^$$' -bench 'Start|Check|Pump' -benchtime 5x ./internal/lab
 	SSHTAY=$(CURDIR)/sshtay $(GO) test -run '^$$' -bench 'ByHand|Loss|Hole|Trace' -benchtime 1x -timeout 20m ./internal/lab
 	SSHTAY=$(CURDIR)/sshtay $(GO) test -run '^$$' -bench 'Logs' -benchtime 2x -timeout 20m ./internal/sshlog
+	SSHTAY=$(CURDIR)/sshtay $(GO) test -run '^$$' -bench 'Idle' -benchtime 1x -timeout 30m ./internal/lab
 	$(GO) test -run '^$$' -bench . -benchtime 200ms $$($(GO) list ./internal/... | grep -v internal/lab)
 
 fuzz:

@@ -27,19 +27,20 @@ var layers = map[string]struct{ may, why string }{
 	"internal/explain":           {"cause report sshlog pcap", "symptoms in, weighed causes out: no log is read here, and nothing is asked of a machine"},
 	"internal/rst":               {"", "packets in, who sent the reset out: judged without a socket or a clock"},
 	"internal/pattern":           {"", "one way to keep patterns from costing time at every start"},
+	"internal/idle":              {"", "who sleeps how long and what that shows: no clock and no sockets, so thousands of devices can be simulated"},
 	"internal/sock":              {"", "what a kernel tells and takes of a socket, judged by nobody here"},
 	"internal/visible":           {"", "one way to make hostile text printable, for everybody"},
 	"internal/bundle":            {"pattern", "an archive is files in, bytes out: it knows neither machines nor causes"},
 	"internal/cause":             {"fact remedy pattern", "a judge sees facts, not machines: the same facts give the same verdict anywhere"},
 	"internal/host":              {"target", "the door does not know why it is opened"},
 	"internal/pcap":              {"rst", "captures in, stories out"},
-	"internal/probe":             {"fact target host rst sock sshwire sshconf sshlog visible pattern", "a probe observes, it does not judge"},
+	"internal/probe":             {"fact target host idle rst sock sshwire sshconf sshlog visible pattern", "a probe observes, it does not judge"},
 	"internal/diagnose":          {"cause fact host probe target", "the only place where observing and judging meet"},
 	"internal/report":            {"cause fact remedy target visible", "rendering is pure: a value in, text out"},
 	"internal/report/reporttest": {"", "tests of any package hold reports to the published schema; the product never does"},
 	"internal/demo":              {"", "faulty servers on loopback know nothing of who diagnoses them"},
 	"internal/lab":               {"host", "scenarios know nothing of the code they judge: they run the program"},
-	"internal/cli":               {"bundle diagnose cause report explain pcap sshlog sshconf demo lab host target probe fact sock visible", "the shell around the core; nobody imports it"},
+	"internal/cli":               {"bundle diagnose cause report explain pcap sshlog sshconf demo lab host idle target probe fact sock visible", "the shell around the core; nobody imports it"},
 }
 
 // pure packages use only the standard packages of harmless: no clock, no

@@ -13,7 +13,7 @@ var _ = register(Cause{
 	Title: "an idle session says nothing, so the path may forget it",
 	Doc: Doc{
 		Observed: "The effective ServerAliveInterval and ServerAliveCountMax of ssh, ClientAliveInterval and ClientAliveCountMax of sshd, and the TCP keepalives of both kernels.",
-		Judged: "Confirmed when nothing on the connection speaks within 240 s, the shortest idle limit that is common on today's paths, because the settings themselves were read; " +
+		Judged: "Confirmed when nothing on the connection speaks within 240 s, the shortest idle limit that is common on today's paths, or within the time that was measured on this one, because the settings themselves were read; " +
 			"also when a side gives up within 30 s of silence, or would notice a dead peer only after more than an hour, or when ServerAliveCountMax is 0. " +
 			"Ruled out when one side speaks often enough and both are patient. Possible when the client is silent and the server could not be read.",
 		Explained: "Firewalls, NATs and load balancers keep a table of flows and drop those that were silent for too long; the next packet is then discarded or answered with a reset. " +
@@ -24,6 +24,7 @@ var _ = register(Cause{
 	Needs: []fact.Any{
 		fact.ServerAliveInterval, fact.ServerAliveCountMax, fact.ClientAliveInterval, fact.ClientAliveCountMax, fact.ServerVia, fact.HandshakeBanner, fact.SSHDVersion,
 		fact.ClientTCPKeepAlive, fact.ClientTCPKeepaliveTime, fact.ServerTCPKeepAlive, fact.ServerTCPKeepaliveTime,
+		fact.IdleTimeout, fact.IdleSurvived, fact.IdleFatal, fact.IdleAge,
 	},
 	Judge: judgeKeepalive,
 	Fix:   fixKeepalive,
@@ -87,9 +88,14 @@ func judgeKeepalive(v *fact.View) Verdict {
 		return judgeBothEnds(client, server)
 	}
 	speaks, who := soonest(client, server)
+	path, wasMeasured := measured(v)
+	limit, of := shortestCommonIdleLimit, "the common idle limits (240 s and more)"
+	if path.lost {
+		limit, of = path.timeout, fmt.Sprintf("the %s that this path was measured to allow%s", span(path.timeout), path.ago)
+	}
 	switch {
-	case speaks > 0 && speaks < shortestCommonIdleLimit:
-		return Verdict{Status: RuledOut, Reason: fmt.Sprintf("%s every %s, well within the common idle limits (240 s and more)%s", who, span(speaks), patience(client, server))}
+	case speaks > 0 && speaks < limit:
+		return Verdict{Status: RuledOut, Reason: fmt.Sprintf("%s every %s, well within %s%s", who, span(speaks), of, patience(client, server))}
 	case !server.seen:
 		return Verdict{Status: Possible, Reason: "ssh itself " + spoken(client) + "; whether sshd does could not be seen: " + v.Why(fact.ClientAliveInterval)}
 	case !client.seen:
@@ -97,10 +103,17 @@ func judgeKeepalive(v *fact.View) Verdict {
 	}
 	verdict := Verdict{
 		Status: Confirmed, Impact: Risk,
-		Reason:   "nothing speaks within 240 s of silence",
+		Reason:   fmt.Sprintf("nothing speaks within %s of silence", span(limit)),
 		Evidence: []Evidence{says(fact.ServerAliveInterval, "ssh %s", spoken(client)), says(fact.ClientAliveInterval, "sshd %s", spoken(server))},
 		Why: "A firewall, NAT or load balancer on the way forgets a flow that is silent for its idle limit (240, 350, 600, 3600 s are common defaults). " +
 			"The next key you press is then dropped or answered with a reset.",
+	}
+	switch {
+	case path.lost:
+		verdict.Why = fmt.Sprintf("This path forgets connections that are silent for %s%s. The next key you press is then dropped or answered with a reset.", span(path.timeout), path.ago)
+		verdict.Evidence = append(verdict.Evidence, says(fact.IdleTimeout, "the path forgets silent connections after %s", span(path.timeout)))
+	case wasMeasured:
+		verdict.Evidence = append(verdict.Evidence, says(fact.IdleSurvived, "on this path a silence of %s was survived%s; other networks may allow less", span(path.survived), path.ago))
 	}
 	verdict.Evidence = append(verdict.Evidence, kernels.evidence...)
 	switch first := shorter(speaks, kernels.first); {

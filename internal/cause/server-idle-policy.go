@@ -18,8 +18,8 @@ var _ = register(Cause{
 	ID:    "server-idle-policy",
 	Title: "the server itself ends sessions that are idle",
 	Doc: Doc{
-		Observed: "ChannelTimeout, UnusedConnectionTimeout and ClientAlive of sshd for this user, TMOUT of the login shell, StopIdleSessionSec of logind, and the log's lines about connections of this address that sshd gave up.",
-		Judged: "Confirmed when a setting that ends idle sessions was read, or when the log says that sshd ended connections of this address. " +
+		Observed: "ChannelTimeout, UnusedConnectionTimeout and ClientAlive of sshd for this user, TMOUT of the login shell, StopIdleSessionSec of logind, and the log's lines about connections of this address that sshd gave up; and, where silent connections were tried, how they ended.",
+		Judged: "Confirmed when a setting that ends idle sessions was read, when the log says that sshd ended connections of this address, or when it was seen to end a silent one. " +
 			"Likely when a ChannelTimeout may stand in a Match block, where it does nothing before 10.5, and when ClientAliveCountMax 0 meets an sshd from before 8.2, whose meaning some distributions changed by a back-port. " +
 			"Ruled out when the server's settings were read and none ends a session. The types that sshd knows are session:shell, session:command and session:subsystem:NAME: a ChannelTimeout for plain session does nothing on a server.",
 		Explained: "These rules look at what is typed and printed, and not at the connection: keepalives keep a path from forgetting the connection and do not count here. " +
@@ -29,6 +29,7 @@ var _ = register(Cause{
 	Needs: []fact.Any{
 		fact.HandshakeBanner, fact.SSHDVersion, fact.SSHDPackage, fact.ChannelTimeout, fact.MatchOptions, fact.UnusedConnectionTimeout, fact.ClientAliveInterval, fact.ClientAliveCountMax,
 		fact.ShellTMOUT, fact.LogindIdle, fact.LogClientTimeouts, fact.LogInactive,
+		fact.IdleTimeout, fact.IdleCame, fact.IdleAtServer,
 	},
 	Judge: judgeIdlePolicy,
 	Fix:   fixIdlePolicy,
@@ -46,6 +47,26 @@ type policy struct {
 	mend      remedy.Remedy
 }
 
+// seenEnding is an idle connection that was seen to be ended by the server,
+// whatever rule that was.
+func seenEnding(v *fact.View) (policy, bool) {
+	after, _ := fact.IdleTimeout.In(v)
+	if !endedByServer(v) {
+		return policy{}, false
+	}
+	how := "in its own words, on a connection on which nobody else can speak"
+	if came, _ := fact.IdleCame.In(v); came == "closed" {
+		how = "by its own kernel, which the connection that talked saw closing it"
+	}
+	return policy{
+		key: fact.IdleTimeout, status: Confirmed, impact: idleImpact(after),
+		what: fmt.Sprintf("Connections that we left silent were ended by the server after %s, %s", span(after), how),
+		why:  "The server has a rule against idle sessions. Keepalives are no use against it: it looks at what is typed and printed.",
+		mend: mendPolicy("seen-ending", remedy.Harmless, fact.IdleTimeout, "find the rule, and whether it is yours to change",
+			typed("on the server, as root", "sshd -T | grep -i -e channeltimeout -e unusedconnectiontimeout -e clientalive", "grep -rn TMOUT /etc/profile /etc/profile.d /etc/bash.bashrc /etc/environment 2>/dev/null")),
+	}, true
+}
+
 // longIdle is an idle time that hardly anybody notices.
 const longIdle = 12 * time.Hour
 
@@ -59,7 +80,7 @@ func idleImpact(after time.Duration) Impact {
 
 func policies(v *fact.View) []policy {
 	var all []policy
-	for _, find := range []func(*fact.View) (policy, bool){shellTMOUT, channelTimeout, logindIdle, countZero, gaveUp, unusedConnection} {
+	for _, find := range []func(*fact.View) (policy, bool){shellTMOUT, channelTimeout, logindIdle, countZero, gaveUp, unusedConnection, seenEnding} {
 		if p, found := find(v); found {
 			all = append(all, p)
 		}
@@ -100,8 +121,11 @@ func judgeIdlePolicy(v *fact.View) Verdict {
 // foundPolicies tells all rules at once: whoever lifts one meets the next.
 func foundPolicies(found []policy) Verdict {
 	verdict := Verdict{Why: found[0].why, Reason: "a setting that ends idle sessions was read on the server"}
-	if found[0].logged {
+	switch {
+	case found[0].logged:
 		verdict.Reason = "the server's log says so of this address"
+	case found[0].key == fact.Any(fact.IdleTimeout):
+		verdict.Reason = "the server was seen to end connections that we left silent"
 	}
 	for _, p := range found {
 		verdict.Status, verdict.Impact = max(verdict.Status, p.status), max(verdict.Impact, p.impact)

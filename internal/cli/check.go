@@ -16,6 +16,7 @@ import (
 	"sshtay/internal/diagnose"
 	"sshtay/internal/fact"
 	"sshtay/internal/host"
+	"sshtay/internal/probe"
 	"sshtay/internal/report"
 	"sshtay/internal/target"
 	"sshtay/internal/visible"
@@ -30,6 +31,8 @@ type checkOptions struct {
 	format, output string
 	replay, bundle string
 	terminal       bool
+	idle           probe.IdleRun
+	pace           string
 	progress       func(string)
 	asking         func(bool)
 	keep           func(name, text string)
@@ -80,6 +83,8 @@ func (sh *shell) checkCommand() *cobra.Command {
 	f.StringVar(&o.bundle, "bundle", "", "judge what is in the `FILE` of sshtay bundle, without touching any host")
 	f.BoolVar(&o.noLogin, "no-login", false, "do not log in")
 	f.IntVar(&o.maxConnections, "max-connections", 5, "make at most `N` unauthenticated connections to the host")
+	f.DurationVar(&o.idle.UpTo, "idle", 0, "also leave connections silent for up to `TIME`, such as 30m")
+	f.StringVar(&o.pace, "pace", defaultPace, "log in at most `N/TIME` for that")
 	f.DurationVar(&o.timeout, "timeout", 20*time.Second, "give up what has not answered after `TIME`")
 	return cmd
 }
@@ -98,7 +103,7 @@ func (o *checkOptions) read(asJSON bool) error {
 	if o.timeout <= 0 {
 		return usage("", "--timeout %s: want a time above 0, such as 20s", o.timeout)
 	}
-	return nil
+	return o.readIdle()
 }
 
 // check runs the diagnosis, or judges an old one again, and prints it.
@@ -176,7 +181,7 @@ func interruptible(ctx context.Context, work func() (report.Report, error)) (rep
 func runCheck(ctx context.Context, o checkOptions) (report.Report, error) {
 	d := diagnose.Run(ctx, diagnose.Options{
 		Target: o.target, Local: host.Local{}, Login: !o.noLogin, Terminal: o.terminal,
-		MaxConnections: o.maxConnections, Timeout: o.timeout, Version: Version, Self: self(), Progress: o.progress, Asking: o.asking, Keep: o.keep,
+		MaxConnections: o.maxConnections, Timeout: o.timeout, Idle: o.idle, Version: Version, Self: self(), Progress: o.progress, Asking: o.asking, Keep: o.keep,
 	})
 	return report.New(report.Input{
 		Target: d.Target, Resolved: d.Resolved, Facts: d.Facts, Judgements: d.Judgements,

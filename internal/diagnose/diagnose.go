@@ -22,7 +22,8 @@ type Options struct {
 	Login          bool                    // log in with the user's own ssh
 	Terminal       bool                    // ssh may ask the user for a password
 	MaxConnections int                     // unauthenticated connections to the host
-	Timeout        time.Duration           // for everything
+	Timeout        time.Duration           // for everything but silence
+	Idle           probe.IdleRun           // how silent connections shall be; the zero value asks for none
 	Version        string                  // ours
 	Self           string                  // path of our own program; "" when unknown
 	Progress       func(string)            // told what is being done; may be nil
@@ -66,7 +67,7 @@ func Run(ctx context.Context, o Options) Result {
 func (o Options) env() *probe.Env {
 	env := &probe.Env{
 		Target: o.Target, Local: o.Local, Budget: probe.NewBudget(o.MaxConnections),
-		Timeout: o.Timeout, Terminal: o.Terminal, Version: o.Version, Self: o.Self, Progress: o.Progress, Keep: o.Keep, Asking: o.Asking,
+		Timeout: o.Timeout, Idle: o.Idle, Terminal: o.Terminal, Version: o.Version, Self: o.Self, Progress: o.Progress, Keep: o.Keep, Asking: o.Asking,
 		Login: o.Login, NotSSH: probe.NewNotice(), Running: probe.NewNotice(), Hole: probe.NewNotice(), Shaking: &probe.Shaking{}, Shaken: probe.NewNotice(),
 	}
 	if env.Progress == nil {
@@ -80,10 +81,11 @@ func (o Options) env() *probe.Env {
 const typing = 2 * time.Minute
 
 func (o Options) limit() time.Duration {
+	limit := o.Timeout
 	if o.Login && o.Terminal {
-		return o.Timeout + typing
+		limit += typing
 	}
-	return o.Timeout
+	return limit + o.Idle.Limit()
 }
 
 // plan lists the probes in steps: those of one step run side by side, and know
@@ -93,9 +95,9 @@ func plan(o Options) [][]probe.Probe {
 	case o.Target.Local():
 		return [][]probe.Probe{{probe.Config, probe.Local}}
 	case o.Login:
-		return [][]probe.Probe{{probe.Config}, {probe.Watch}, {probe.Handshake, probe.Login, probe.MTU, probe.Hops}, {probe.Again, probe.Own, probe.Here}, {probe.Twins}, {probe.Shared}, {probe.Flow}, {probe.Reset}, {probe.Corruption}, {probe.Marking}}
+		return [][]probe.Probe{{probe.Config}, {probe.Watch}, {probe.Handshake, probe.Login, probe.MTU, probe.Hops}, {probe.Again, probe.Own, probe.Here}, {probe.Twins}, {probe.Shared}, {probe.Flow}, {probe.Reset}, {probe.Corruption}, {probe.Marking}, {probe.Idle}}
 	}
-	return [][]probe.Probe{{probe.Config}, {probe.Watch}, {probe.Handshake, probe.MTU, probe.Hops}, {probe.Again, probe.Own, probe.Here}, {probe.Flow}, {probe.Reset}}
+	return [][]probe.Probe{{probe.Config}, {probe.Watch}, {probe.Handshake, probe.MTU, probe.Hops}, {probe.Again, probe.Own, probe.Here}, {probe.Flow}, {probe.Reset}, {probe.Idle}}
 }
 
 // wanted keeps the probes that answer a question some cause asks.

@@ -18,7 +18,7 @@ func TestEveryFactHasAQuestionAndAPlace(t *testing.T) {
 			t.Errorf("%s asks no question: %q", k.Name(), k.Question())
 		}
 		place, _, _ := strings.Cut(k.Name(), ".")
-		if !strings.Contains(" client handshake path login session server log reset ", " "+place+" ") {
+		if !strings.Contains(" client handshake path login session server log reset idle ", " "+place+" ") {
 			t.Errorf("%s is about no known place", k.Name())
 		}
 	}

@@ -113,11 +113,17 @@ func receive(from *net.UnixConn) (net.Conn, error) {
 	if err != nil || len(fds) == 0 {
 		return nil, ErrNoDescriptor
 	}
+	// Go turns keepalives on for every TCP connection that it is given, and so
+	// for everybody who holds this one.
+	keepalive, _ := syscall.GetsockoptInt(fds[0], syscall.SOL_SOCKET, syscall.SO_KEEPALIVE)
 	f := os.NewFile(uintptr(fds[0]), "passed")
 	defer f.Close()
 	conn, err := net.FileConn(f)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNoDescriptor, err)
+	}
+	if tcp, is := conn.(*net.TCPConn); is && keepalive == 0 {
+		tcp.SetKeepAlive(false)
 	}
 	return conn, nil
 }

@@ -110,6 +110,23 @@ func (f *firewall) quiet() {
 	f.rule(c, protocol(unix.IPPROTO_ICMPV6), transport(0, 1, []byte{128}), dropped)
 }
 
+// knownOnly drops TCP packets of connections that the node does not know, or
+// answers them with a reset: those that pass it, or its own.
+func (f *firewall) knownOnly(passing, reset bool) {
+	then := []expr.Any{&expr.Verdict{Kind: expr.VerdictDrop}}
+	if reset {
+		then = []expr.Any{&expr.Reject{Type: unix.NFT_REJECT_TCP_RST}}
+	}
+	hooks := map[string]*nftables.ChainHook{"known-input": nftables.ChainHookInput, "known-output": nftables.ChainHookOutput}
+	if passing {
+		hooks = map[string]*nftables.ChainHook{"known-forward": nftables.ChainHookForward}
+	}
+	for name, hook := range hooks {
+		c := f.chain(name, hook, nftables.ChainPriorityFilter, nftables.ChainTypeFilter)
+		f.rule(c, protocol(unix.IPPROTO_TCP), inState(expr.CtStateBitINVALID), then)
+	}
+}
+
 // limit drops new connections to a TCP port beyond count in the given time
 // from one source, as "ufw limit" does: it lets count through at once and then
 // one in every such time.
@@ -166,10 +183,14 @@ func transport(offset, length uint32, is []byte) []expr.Any {
 }
 
 // isNew holds for the first packet of a connection.
-func isNew() []expr.Any {
+func isNew() []expr.Any { return inState(expr.CtStateBitNEW) }
+
+// inState holds for packets that are in a state to the node's connection
+// tracking.
+func inState(bit uint32) []expr.Any {
 	return []expr.Any{
 		&expr.Ct{Key: expr.CtKeySTATE, Register: 1},
-		&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 4, Mask: binaryutil.NativeEndian.PutUint32(expr.CtStateBitNEW), Xor: make([]byte, 4)},
+		&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 4, Mask: binaryutil.NativeEndian.PutUint32(bit), Xor: make([]byte, 4)},
 		&expr.Cmp{Op: expr.CmpOpNeq, Register: 1, Data: make([]byte, 4)},
 	}
 }

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 
 	"sshtay/internal/host"
@@ -194,6 +195,9 @@ func (l *Live) setUpFilters(*keys) error {
 			return err
 		}
 	}
+	if err := l.setUpForgetting(); err != nil {
+		return err
+	}
 	if s.Limit == 0 && !s.Quiet && s.Reject != "server" && s.Drop != "server" {
 		return nil
 	}
@@ -216,4 +220,29 @@ func (l *Live) setUpFilters(*keys) error {
 		}
 	}
 	return f.apply()
+}
+
+// setUpForgetting lets kernels on the way forget connections.
+func (l *Live) setUpForgetting() error {
+	for _, f := range l.world.Forgets {
+		n, passing := map[string]node{"home": l.home, "provider": l.provider}[f.Where]
+		if !passing {
+			n = l.machines[f.Where].node
+		}
+		// Without the second setting a kernel takes up a connection again that
+		// it does not know.
+		err := n.kernel(fmt.Sprintf("net/netfilter/nf_conntrack_tcp_timeout_established=%d", int(f.After.Seconds())), "net/netfilter/nf_conntrack_tcp_loose=0")
+		if err != nil {
+			return err
+		}
+		w, err := newFirewall(n, "stateful")
+		if err != nil {
+			return err
+		}
+		w.knownOnly(passing, f.How == "reset")
+		if err := w.apply(); err != nil {
+			return err
+		}
+	}
+	return nil
 }

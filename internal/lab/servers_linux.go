@@ -204,12 +204,37 @@ func (l *Live) startBalancer() error {
 			from, here := c.RemoteAddr().(*net.TCPAddr), c.LocalAddr().(*net.TCPAddr)
 			fmt.Fprintf(up, "PROXY TCP%s %s %s %d %d\r\n", map[bool]string{true: "4", false: "6"}[from.IP.To4() != nil], from.IP, here.IP, from.Port, here.Port)
 		}
+		quiet := l.closeWhenQuiet(c, up)
 		go func() {
-			io.Copy(up, c)
+			io.Copy(io.MultiWriter(up, quiet), c)
 			up.(*net.TCPConn).CloseWrite()
 		}()
-		io.Copy(c, up)
+		io.Copy(io.MultiWriter(c, quiet), up)
 	})
+}
+
+// closeWhenQuiet ends both halves of a connection through the balancer when
+// nothing was written to what it returns for as long as the balancer waits.
+func (l *Live) closeWhenQuiet(halves ...net.Conn) io.Writer {
+	if l.world.Closes == 0 {
+		return io.Discard
+	}
+	return quiet{time.AfterFunc(l.world.Closes, func() {
+		for _, c := range halves {
+			l.sockets.close(c)
+		}
+	}), l.world.Closes}
+}
+
+// quiet is a timer that begins again with every write.
+type quiet struct {
+	*time.Timer
+	after time.Duration
+}
+
+func (q quiet) Write(p []byte) (int, error) {
+	q.Reset(q.after)
+	return len(p), nil
 }
 
 // stranger opens a connection to the server from elsewhere, and says nothing.

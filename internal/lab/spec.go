@@ -30,6 +30,8 @@ type Spec struct {
 	Ping      bool          // the client's users may send echo requests
 	Quiet     bool          // the server's firewall drops all but connections to the port, as clouds do
 	Drop      string        // whose firewall drops SYNs to the port: home, provider or server; empty is none
+	Forgets   []Forget      // whose kernels forget connections that are silent
+	Closes    time.Duration // after so much silence the load balancer closes a connection; 0 is never
 	Reject    string        // whose firewall answers SYNs to the port with a reset: home, provider or server; empty is none
 	MSS       int           // what the home router writes into SYNs; 0 is nothing
 	Limit     int           // new connections that the server's firewall lets through ...
@@ -39,6 +41,14 @@ type Spec struct {
 	Conntrack string        // whose kernel keeps track of many connections: client, home or server; empty is nobody's
 	Tracked   float64       // ratio of those that it can
 	PTYs      int           // pseudo-terminals on the server; 0 is as many as usual
+}
+
+// A Forget is a firewall of a real kernel on the way, which drops or resets the
+// packets of connections that it has forgotten.
+type Forget struct {
+	Where string // client, home, provider or server
+	After time.Duration
+	How   string // drop or reset
 }
 
 // A Server says what answers on the port.
@@ -194,6 +204,30 @@ var specKeys = map[string]func(*Spec, string) error{
 	"quiet":      func(s *Spec, v string) error { return yesNo(&s.Quiet, v) },
 	"drop":       func(s *Spec, v string) error { return oneOf(&s.Drop, v, "", "home", "provider", "server") },
 	"reject":     func(s *Spec, v string) error { return oneOf(&s.Reject, v, "", "home", "provider", "server") },
+	"forgets": func(s *Spec, v string) error {
+		if v == "" {
+			s.Forgets = nil
+			return nil
+		}
+		words := strings.Fields(v)
+		if len(words) != 3 {
+			return fmt.Errorf("want who, after how long and how, such as: home 8s drop")
+		}
+		var f Forget
+		if err := oneOf(&f.Where, words[0], "client", "home", "provider", "server"); err != nil {
+			return err
+		}
+		if err := duration(&f.After, words[1]); err != nil {
+			return err
+		}
+		if f.After < time.Second || f.After%time.Second != 0 {
+			return fmt.Errorf("a kernel counts whole seconds")
+		}
+		err := oneOf(&f.How, words[2], "drop", "reset")
+		s.Forgets = append(s.Forgets, f)
+		return err
+	},
+	"balancer-closes": func(s *Spec, v string) error { return duration(&s.Closes, v) },
 }
 
 var laneKeys = map[string]func(*Lane, string) error{

@@ -33,6 +33,7 @@ type Env struct {
 	Config    map[string][]string // effective client configuration as ssh -G prints it, set by [Config]
 	Budget    *Budget
 	Timeout   time.Duration           // one timeout for the whole run
+	Idle      IdleRun                 // how silent connections shall be
 	Terminal  bool                    // ssh may ask the user on the terminal
 	Version   string                  // ours, for the identification line
 	Self      string                  // path of our own program, which ssh runs to get a connection of ours; "" when unknown
@@ -101,7 +102,7 @@ func (n *Notice) Then(f func()) (stop func() bool) {
 type Budget struct {
 	mu    sync.Mutex
 	limit int
-	spent int
+	taken []time.Time
 }
 
 // NewBudget allows limit connections.
@@ -111,32 +112,55 @@ func NewBudget(limit int) *Budget { return &Budget{limit: limit} }
 func (b *Budget) Take() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.spent >= b.limit {
+	if len(b.taken) >= b.limit {
 		return false
 	}
-	b.spent++
+	b.taken = append(b.taken, time.Now())
 	return true
+}
+
+// Allow waits until fewer than n connections were made within the time that
+// ended just now, and then allows one more than before.
+func (b *Budget) Allow(ctx context.Context, n int, within time.Duration) error {
+	for {
+		b.mu.Lock()
+		wait := time.Duration(0)
+		if i := len(b.taken) - n; i >= 0 {
+			wait = within - time.Since(b.taken[i])
+		}
+		if wait <= 0 {
+			b.limit = len(b.taken) + 1
+			b.mu.Unlock()
+			return nil
+		}
+		b.mu.Unlock()
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
 }
 
 // GiveBack returns one connection that was not made after all.
 func (b *Budget) GiveBack() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.spent--
+	b.taken = b.taken[:len(b.taken)-1]
 }
 
 // Left returns how many connections may still be made.
 func (b *Budget) Left() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.limit - b.spent
+	return b.limit - len(b.taken)
 }
 
 // Spent returns how many connections were made.
 func (b *Budget) Spent() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.spent
+	return len(b.taken)
 }
 
 // value returns the first value of an effective option of ssh, or "".

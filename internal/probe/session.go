@@ -39,6 +39,7 @@ type session struct {
 // A trial says how a session differs from one that the user would start.
 type trial struct {
 	Socket  sock.Options
+	Silent  bool     // no keepalives of the kernel, whatever the user's configuration says
 	SSH     []string // options that come before the user's own: "Ciphers=aes128-ctr"
 	Command string   // what runs on the server; "" is nothing, as ssh -N
 	TTY     bool     // with a terminal there
@@ -78,7 +79,7 @@ func openSession(ctx context.Context, env *Env, to netip.AddrPort, t trial) (*se
 	if t.Socket.Timeout == 0 {
 		t.Socket.Timeout = connectTime
 	}
-	t.Socket.KeepAlive = t.Socket.KeepAlive || env.value("tcpkeepalive") != "no"
+	t.Socket.KeepAlive = t.Socket.KeepAlive || env.value("tcpkeepalive") != "no" && !t.Silent
 	conn, err := sock.Dial(ctx, to, t.Socket)
 	if err != nil {
 		return nil, err
@@ -221,6 +222,13 @@ func (s *session) Why() string {
 		return said
 	}
 	return fmt.Sprintf("ssh ended at the stage %s and said nothing", s.trace.Stage())
+}
+
+// Words are what ssh printed about its end, or "".
+func (s *session) Words() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.trace.Error()
 }
 
 // Reason is the word of login.reason for the end, or "".

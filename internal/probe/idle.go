@@ -1,0 +1,137 @@
+package probe
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"sshtay/internal/fact"
+	"sshtay/internal/idle"
+)
+
+// Idle measures how long a connection may be silent, where that was asked for;
+// elsewhere it remembers what was measured on this network before.
+var Idle = Probe{
+	Name:   "idle",
+	Yields: append([]fact.Any{fact.ClientConntrackIdle}, idleFacts...),
+	Run:    runIdle,
+}
+
+var idleFacts = []fact.Any{
+	fact.IdleTimeout, fact.IdleSurvived, fact.IdleFatal, fact.IdleSure, fact.IdleKnown, fact.IdleDeaths, fact.IdleEarly, fact.IdleCame, fact.IdleAtServer,
+	fact.IdleSaid, fact.IdleHop, fact.IdleDistance, fact.IdleSpeaks, fact.IdleLost, fact.IdleLived, fact.IdleSlept, fact.IdleRefused, fact.IdleTried,
+	fact.IdleAge, fact.IdlePath,
+}
+
+func runIdle(ctx context.Context, env *Env, facts *fact.Set) {
+	ownConntrack(ctx, env, facts)
+	if env.Idle.UpTo <= 0 {
+		remember(ctx, env, facts)
+		return
+	}
+	to, why := serverAddr(env, facts)
+	if via, _ := fact.ProxyJump.Get(facts); len(via) > 0 {
+		why = fmt.Sprintf("the way leads through %s: each leg has a time of its own, and connections to one leg alone can be left silent; measure that host, and the leg behind it from there", strings.Join(via, ", "))
+	}
+	if why != "" {
+		fact.Miss(facts, why, idleFacts...)
+		return
+	}
+	if reason, failed := fact.LoginReason.Get(facts); failed && reason != "other-command" && reason != "session-refused" && reason != "no-answer" {
+		fact.Miss(facts, "the login failed, and only connections that are logged in may be silent for long", idleFacts...)
+		return
+	}
+	kind, _ := fact.SessionKind.Get(facts)
+	r := &idleRun{
+		IdleRun: env.Idle, env: env, shell: kind == "shell", open: idleSession(env, to, kind == "shell"),
+		plan: idle.New(idle.Options{UpTo: env.Idle.UpTo, Slots: idleSlots, Every: env.Idle.Within / time.Duration(max(env.Idle.Logins, 1)), Hops: hopsTo(facts)}),
+	}
+	found := r.run(ctx)
+	r.put(facts, found)
+	if found.Low > 0 || found.High > 0 {
+		keep(ctx, env, facts)
+	}
+}
+
+// ownConntrack reads the timeout of this machine's own connection tracking.
+func ownConntrack(ctx context.Context, env *Env, facts *fact.Set) {
+	const name = "/proc/sys/net/netfilter/nf_conntrack_tcp_timeout_established"
+	if n, err := readNumber(ctx, env.Local, name); err == nil {
+		fact.ClientConntrackIdle.Put(facts, time.Duration(n)*time.Second, name)
+	}
+}
+
+// noHop says in words why no hop is named.
+var noHop = map[string]string{
+	idle.CountsData: "keepalives of the kernel did not help, not even those that reach the other end: the device answers them itself, as proxies do, or counts data only",
+	idle.Unsteady:   "keepalives that go a part of the way helped once and not again: the way changes, or loses too much",
+	idle.TooShort:   "the timeout is so short that the kernel cannot send keepalives often enough",
+	idle.NoTTL:      "keepalives cannot be sent a part of the way on this connection",
+	idle.NotLooked:  "the run ended before that was tried",
+	idle.Refused:    "no more connections could be opened to try it",
+}
+
+// put tells what was found.
+func (r *idleRun) put(facts *fact.Set, f idle.Result) {
+	const source = "connections left silent"
+	fact.IdleTried.Put(facts, r.UpTo, source)
+	fact.IdleAge.Put(facts, 0, source)
+	fact.IdlePath.Put(facts, viaDirect, source)
+	fact.IdleDeaths.Put(facts, f.Deaths, source)
+	fact.IdleLost.Put(facts, f.Lost, source)
+	optional := []struct {
+		is  bool
+		put func()
+	}{
+		{f.Low > 0, func() { fact.IdleSurvived.Put(facts, f.Low, source) }},
+		{f.Spoke > 0, func() { fact.IdleSpeaks.Put(facts, f.Spoke, source) }},
+		{f.Slept > 0, func() { fact.IdleSlept.Put(facts, f.Slept, source) }},
+		{f.Lost > 0, func() { fact.IdleLived.Put(facts, r.lived, source) }},
+		{f.Refused != "", func() { fact.IdleRefused.Put(facts, f.Refused, source) }},
+		{f.Early > 0, func() { fact.IdleEarly.Put(facts, f.Shortest, source) }},
+	}
+	for _, o := range optional {
+		if o.is {
+			o.put()
+		}
+	}
+	if n := hopsTo(facts); n > 0 {
+		fact.IdleDistance.Put(facts, n, "the hop limit of the server's packets")
+	}
+	if f.High == 0 {
+		return
+	}
+	fact.IdleTimeout.Put(facts, f.Timeout, source)
+	fact.IdleFatal.Put(facts, f.High, source)
+	fact.IdleSure.Put(facts, f.Sure, source)
+	fact.IdleKnown.Put(facts, f.Known, source)
+	fact.IdleCame.Put(facts, f.Came, source)
+	if words := r.words[f.Came]; words != "" {
+		fact.IdleSaid.Put(facts, words, "ssh")
+	}
+	if state := r.mostSeen(); state != "" {
+		fact.IdleAtServer.Put(facts, state, "the server's table of connections, by the one that talked")
+	}
+	if f.Hop > 0 {
+		fact.IdleHop.Put(facts, f.Hop, "keepalives that went only so far")
+	} else {
+		fact.Miss(facts, noHop[f.Why], fact.IdleHop)
+	}
+}
+
+// mostSeen is what the server's kernel said most often.
+func (r *idleRun) mostSeen() (most string) {
+	var states []string
+	for s := range r.server {
+		states = append(states, s)
+	}
+	slices.Sort(states)
+	for _, s := range states {
+		if most == "" || r.server[s] > r.server[most] {
+			most = s
+		}
+	}
+	return strings.TrimSpace(most)
+}

@@ -1,0 +1,343 @@
+package probe
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net/netip"
+	"sync"
+	"time"
+
+	"sshtay/internal/fact"
+	"sshtay/internal/idle"
+	"sshtay/internal/sock"
+)
+
+// An IdleRun says how connections are to be left silent.
+type IdleRun struct {
+	UpTo   time.Duration   // the longest silence to try
+	Logins int             // at most so many ...
+	Within time.Duration   // ... in any such time
+	Watch  func(idle.View) // told what is going on, often; may be nil
+}
+
+// Limit is how long a run may take at most. One that finds something takes two
+// or three times what it finds; connections that may be opened only slowly, and
+// results that have to be repeated, make it longer.
+func (r IdleRun) Limit() time.Duration {
+	if r.UpTo <= 0 {
+		return 0
+	}
+	return 4*r.UpTo + time.Minute + 3*idleSlots*r.Within/time.Duration(max(r.Logins, 1))
+}
+
+// idleSlots is how many connections a run has open at once.
+const idleSlots = 24
+
+// idleRun is one run at work. Its loop alone touches the plan; what takes time
+// happens elsewhere and comes back as a function for the loop.
+type idleRun struct {
+	IdleRun
+	env    *Env
+	open   func(context.Context) (*session, error)
+	shell  bool
+	plan   *idle.Plan
+	conns  map[int]*idleConn
+	events chan func()
+	begin  time.Time
+	slept  time.Duration // of this machine, before the run
+	noted  time.Duration // and what the plan was told of
+	works  sync.WaitGroup
+
+	control *idleConn
+	server  map[string]int    // what the server's kernel said of connections that had died
+	words   map[string]string // what ssh printed, by what its connection came to
+	born    map[int]time.Duration
+	lived   time.Duration // how old the talking connection was when it was lost
+}
+
+func (r *idleRun) now() time.Duration { return time.Since(r.begin) + asleepFor() - r.slept }
+
+// Times of the loop.
+const (
+	fewTalks  = 15 * time.Second // between two questions to a connection that talks, at most
+	manyTalks = time.Second      // and at least
+	shellTime = 20 * time.Second // from the start of ssh to the answer of the shell
+)
+
+// run works until the plan is done, or ctx is.
+func (r *idleRun) run(ctx context.Context) idle.Result {
+	r.begin, r.slept, r.conns, r.born = time.Now(), asleepFor(), map[int]*idleConn{}, map[int]time.Duration{}
+	r.events, r.server, r.words = make(chan func()), map[string]int{}, map[string]string{}
+	ctx, stop := context.WithCancel(ctx)
+	poll := time.NewTicker(min(max(r.UpTo/2000, 50*time.Millisecond), time.Second))
+	defer poll.Stop()
+	for !r.plan.Done() && ctx.Err() == nil {
+		todo, again := r.plan.Next(r.now())
+		for _, a := range todo {
+			r.do(ctx, a)
+		}
+		r.control = r.conns[r.plan.Control()]
+		if r.Watch != nil {
+			r.Watch(r.plan.View(r.now()))
+		}
+		var due <-chan time.Time
+		if again > 0 {
+			due = time.After(again - r.now())
+		}
+		select {
+		case f := <-r.events:
+			f()
+		case <-due:
+		case <-poll.C:
+			r.look(ctx)
+		case <-ctx.Done():
+		}
+	}
+	stop()
+	r.closeAll()
+	return r.plan.Result()
+}
+
+// tell has the loop do something, and waits until it has.
+func (r *idleRun) tell(ctx context.Context, f func()) {
+	done := make(chan struct{})
+	select {
+	case r.events <- func() { f(); close(done) }:
+		<-done
+	case <-ctx.Done():
+	}
+}
+
+// closeAll ends everything that is still there.
+func (r *idleRun) closeAll() {
+	r.works.Wait()
+	for _, c := range r.conns {
+		r.works.Go(func() { c.close() })
+	}
+	r.works.Wait()
+}
+
+func (c *idleConn) close() {
+	c.turn.Lock()
+	defer c.turn.Unlock()
+	if !c.over {
+		c.rouse()
+	}
+	c.over = true
+	c.ssh.Close()
+}
+
+// do carries out what the plan wants.
+func (r *idleRun) do(ctx context.Context, a idle.Action) {
+	c := r.conns[a.ID]
+	switch {
+	case a.Verb == idle.Open:
+		r.works.Go(func() { r.login(ctx, a.ID) })
+	case c == nil: // it is gone by itself
+	case a.Verb == idle.Sleep:
+		r.works.Go(func() {
+			c.turn.Lock()
+			defer c.turn.Unlock()
+			c.fallSilent(r.now, a.TTL, a.Every)
+		})
+	case a.Verb == idle.Wake:
+		r.works.Go(func() { r.wake(ctx, c) })
+	case a.Verb == idle.Close:
+		delete(r.conns, a.ID)
+		r.works.Go(c.close)
+	}
+}
+
+// login opens a connection, as soon as that is polite.
+func (r *idleRun) login(ctx context.Context, id int) {
+	c := &idleConn{id: id}
+	err := r.env.Budget.Allow(ctx, r.Logins, r.Within)
+	if err == nil {
+		c.ssh, err = r.open(ctx)
+	}
+	if err == nil {
+		c.start()
+		patience, cancel := context.WithTimeoutCause(ctx, shellTime, errors.New("the login took too long"))
+		err = c.ready(patience, r.shell)
+		cancel()
+		if err != nil {
+			c.ssh.Close()
+		}
+	}
+	r.tell(ctx, func() {
+		if err != nil {
+			r.plan.Refused(id, err.Error())
+			return
+		}
+		r.conns[id], r.born[id] = c, r.now()
+		r.plan.Opened(id)
+		r.works.Go(func() { r.mourn(ctx, c) })
+	})
+	if ctx.Err() != nil && err == nil {
+		c.ssh.Close()
+	}
+}
+
+// mourn waits for a connection to end by itself.
+func (r *idleRun) mourn(ctx context.Context, c *idleConn) {
+	select {
+	case <-c.ssh.Ended():
+	case <-ctx.Done():
+		return
+	}
+	silence := r.now()
+	c.turn.Lock()
+	if c.over {
+		c.turn.Unlock()
+		return
+	}
+	came := c.ending(c.silent)
+	silence -= c.since
+	c.over = true
+	c.turn.Unlock()
+	r.died(ctx, c, silence, came)
+}
+
+// wake ends a silence.
+func (r *idleRun) wake(ctx context.Context, c *idleConn) {
+	c.turn.Lock()
+	if c.over {
+		c.turn.Unlock()
+		return
+	}
+	silence := r.now() - c.since
+	c.rouse()
+	came := c.ask(ctx, leastResent)
+	c.silent, c.ttl, c.talked = false, 0, time.Now()
+	c.over = came != idle.Alive
+	c.turn.Unlock()
+	switch came {
+	case "":
+	case idle.Alive:
+		r.tell(ctx, func() { r.plan.Woke(r.now(), c.id, silence, came) })
+	default:
+		r.died(ctx, c, silence, came)
+	}
+}
+
+// steadyResent is how often a question to the talking connection is sent again
+// before that one counts as lost.
+const steadyResent = 4
+
+// died tells of a death, once the talking connection was seen to live.
+func (r *idleRun) died(ctx context.Context, c *idleConn, silence time.Duration, came string) {
+	var control *idleConn
+	r.tell(ctx, func() { control = r.control })
+	if ctx.Err() != nil {
+		return
+	}
+	lives, server := false, ""
+	if control != nil && control != c {
+		control.turn.Lock()
+		lives = !control.over && control.ask(ctx, steadyResent) == idle.Alive
+		if lives {
+			server = control.atServer(ctx, c)
+		}
+		control.turn.Unlock()
+	}
+	r.tell(ctx, func() {
+		if control != nil && !lives && control == r.control {
+			r.lose()
+		}
+		if r.control != nil || control == c {
+			r.plan.Woke(r.now(), c.id, silence, came)
+		} else {
+			r.plan.Forget(c.id)
+		}
+		if server != "" && lives {
+			r.server[server]++
+		}
+		if words := c.ssh.Words(); words != "" && lives {
+			r.words[came] = cmp.Or(r.words[came], words)
+		}
+		delete(r.conns, c.id)
+		r.works.Go(c.close)
+	})
+}
+
+// lose tells the plan that the talking connection does not answer any more.
+func (r *idleRun) lose() {
+	r.lived = r.now() - r.born[r.control.id]
+	r.plan.Lost(r.now())
+	r.control = nil
+}
+
+// look sees what happened to those that sleep, and lets those talk that do not.
+func (r *idleRun) look(ctx context.Context) {
+	if slept := asleepFor() - r.slept; slept-r.noted > time.Second {
+		r.noted = slept
+		r.plan.Slept()
+	}
+	now := r.now()
+	every := min(max(r.plan.Result().Low/4, manyTalks), fewTalks)
+	for _, c := range r.conns {
+		if !c.turn.TryLock() {
+			continue
+		}
+		if at, is := c.heard(now); is {
+			r.plan.Spoke(at, c.id, at-c.since)
+			c.since = at
+			c.seen, _ = c.ssh.Info()
+		}
+		talks := !c.silent && !c.over && time.Since(c.talked) > every
+		c.turn.Unlock()
+		if talks {
+			r.works.Go(func() { r.talk(ctx, c) })
+		}
+	}
+}
+
+// talk asks a connection that is not to sleep.
+func (r *idleRun) talk(ctx context.Context, c *idleConn) {
+	c.turn.Lock()
+	if c.silent || c.over {
+		c.turn.Unlock()
+		return
+	}
+	came := c.ask(ctx, steadyResent)
+	c.talked = time.Now()
+	c.over = came != idle.Alive && came != ""
+	over := c.over
+	c.turn.Unlock()
+	r.tell(ctx, func() {
+		switch {
+		case !over:
+			r.plan.Answers(c.id)
+		case c == r.control:
+			r.lose()
+		default:
+			r.plan.Forget(c.id)
+			delete(r.conns, c.id)
+			r.works.Go(c.close)
+		}
+	})
+}
+
+// idleSession returns how a connection for a run is opened.
+func idleSession(env *Env, to netip.AddrPort, shell bool) func(context.Context) (*session, error) {
+	command := ""
+	if shell {
+		command = idleCommand
+	}
+	return func(ctx context.Context) (*session, error) {
+		return openSession(ctx, env, to, trial{Silent: true, SSH: idleSSH(env), Command: command, Socket: sock.Options{}})
+	}
+}
+
+// hopsTo is the distance of the server by the TTL of its packets, which began
+// with 64, 128 or 255; 0 is not known.
+func hopsTo(facts *fact.Set) int {
+	ttl, seen := fact.HandshakeTTL.Get(facts)
+	for _, begin := range []int{64, 128, 255} {
+		if seen && ttl <= begin {
+			return begin - ttl + 1
+		}
+	}
+	return 0
+}
