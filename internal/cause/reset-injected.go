@@ -13,7 +13,7 @@ var _ = register(Cause{
 	Title: "a box in the path resets connections in the server's name",
 	Doc: Doc{
 		Observed: "For a connection of ours that was reset: where packets may be watched (root, CAP_NET_RAW) the reset itself beside the server's packets, with its TTL, flags, timestamps, sequence number and what came after it; " +
-			"otherwise up to three connections or logins that are brought to the same point while the server cannot be heard (IP_MINTTL, IPV6_MINHOPCOUNT above its TTL) or while our packets end before it (IP_TTL). For a refusal, how far datagrams to the host travel beside connection attempts.",
+			"otherwise up to three connections or logins that are brought to the same point while the server cannot be heard (IP_MINTTL, IPV6_MINHOPCOUNT above its TTL) or while our packets end before it (IP_TTL). For a refusal, how far datagrams to the host travel beside connection attempts. Over a shared connection the server's count of the resets that it sent; on the server itself the kernel's own reasons for them.",
 		Judged: "Confirmed when the reset came from nearer than the server is, in answer to packets that never reached it, with guessed sequence numbers, or while the server's side went on. " +
 			"Likely when one good forgery arrived with another TTL than the server's packets and nothing else shows it. Possible while nobody knows who sent it: what would settle it is said. Ruled out when the server's own machine sent it, or no connection was reset.",
 		Explained: "Whoever sees a connection can end it: a reset needs the right addresses, ports and sequence number, and both ends believe it. Firewalls that reject, intrusion prevention, filters of a network's owner and balancers do it. " +
@@ -22,7 +22,7 @@ var _ = register(Cause{
 	},
 	Needs: []fact.Any{
 		fact.ResetSender, fact.ResetSure, fact.ResetStage, fact.ResetHops, fact.ResetWithin, fact.ResetReasons, fact.ResetSettle, fact.ResetCapture,
-		fact.ResetAgain, fact.ServerResetsSent, fact.ServerResetsUsual,
+		fact.ResetAgain, fact.ServerResetsSent, fact.ServerResetsUsual, fact.ServerResetsSeen,
 		fact.PathHops, fact.PathDistance, fact.PathDistanceBack,
 		fact.HandshakeStage, fact.LoginStage, fact.LoginError, fact.HandshakeDetail,
 	},
@@ -139,6 +139,9 @@ func judgeResetInjected(v *fact.View) Verdict {
 		}
 		return verdict
 	default:
+		if own := ownResets(v); own != "" {
+			return Verdict{Status: RuledOut, Reason: "the resets that were seen are the server's own: " + own}
+		}
 		if stage == "kex" && (login == "session" || login == "" || login == "kex" || login == "auth") {
 			return Verdict{Status: RuledOut, Reason: "no connection of ours was reset"}
 		}
@@ -166,6 +169,37 @@ func judgeResetInjected(v *fact.View) Verdict {
 		verdict.Evidence = append(verdict.Evidence, says(fact.PathHops, "on the way there %s: the sender is one of these routers, or stands just before one", r.routers))
 	}
 	return verdict
+}
+
+// kernelWords are the kernel's reasons for resets that SSH meets.
+var kernelWords = map[string]string{
+	"TCP_ABORT_ON_CLOSE":    "its program closed the connection, or was killed, with data unread",
+	"TCP_ABORT_ON_LINGER":   "its program threw the connection away",
+	"TCP_STATE":             "its program threw the connection away",
+	"TCP_ABORT_ON_DATA":     "data came for a connection that its program had closed",
+	"TCP_TIMEWAIT_SOCKET":   "data came for a connection that had ended",
+	"NO_SOCKET":             "nothing listens there, or the connection is not known",
+	"TCP_KEEPALIVE_TIMEOUT": "its keepalives were not answered",
+	"TCP_ABORT_ON_MEMORY":   "it ran out of memory for connections",
+	"TCP_RFC7323_PAWS":      "a packet's timestamp was too old",
+}
+
+// ownResets says which resets the server's kernel sent while it was watched,
+// and why; "" is none that was seen.
+func ownResets(v *fact.View) string {
+	all, _ := fact.ServerResetsSeen.In(v)
+	var said []string
+	for _, r := range all[:min(3, len(all))] {
+		why := r.Reason
+		if words := kernelWords[r.Reason]; words != "" {
+			why = words + " (" + r.Reason + ")"
+		}
+		said = append(said, fmt.Sprintf("%s to %s: %s", count(r.N, "reset"), r.Client, why))
+	}
+	if len(all) > len(said) {
+		said = append(said, fmt.Sprintf("and %d kinds more", len(all)-len(said)))
+	}
+	return strings.Join(said, "; ")
 }
 
 // where is the sender's place in words.

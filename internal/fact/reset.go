@@ -17,4 +17,13 @@ var (
 
 	ServerResetsSent  = define[int]("server.resets_sent", "", "how many resets did the TCP of the server's kernel send in that time, to anybody?")
 	ServerResetsUsual = define[float64]("server.resets_usual", "", "how many does it send in such a time on average, since it was started?")
+	ServerResetsSeen  = define[[]KernelReset]("server.resets_seen", "", "which connections of the SSH port did the server's kernel reset while we looked, and why?")
 )
+
+// A KernelReset is what the kernel says of resets that its TCP sent.
+type KernelReset struct {
+	Client string `json:"client"` // address
+	State  string `json:"state"`  // of the connection: TCP_ESTABLISHED, UNKNOWN
+	Reason string `json:"reason"` // as the kernel calls it: TCP_ABORT_ON_CLOSE, NO_SOCKET
+	N      int    `json:"n"`      // how many
+}

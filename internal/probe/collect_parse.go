@@ -96,8 +96,8 @@ type reading struct {
 }
 
 // putServer turns what the script printed into facts, and says why where it
-// cannot.
-func putServer(facts *fact.Set, s sections, via string) {
+// cannot. It returns the port of its sshd.
+func putServer(facts *fact.Set, s sections, via string) (port int) {
 	_, whole := s["end"]
 	r := &reading{sections: s, facts: facts, via: via, env: map[string]string{}, whole: whole}
 	for _, l := range s.lines("env") {
@@ -124,6 +124,8 @@ func putServer(facts *fact.Set, s sections, via string) {
 	r.session()
 	r.refusals()
 	r.logs()
+	port, _ = atoi(r.port())
+	return port
 }
 
 // source says where something was read.

@@ -24,12 +24,7 @@ func isOwn(env *Env, facts *fact.Set, addresses []net.Addr) bool {
 	if _, read := fact.ServerVia.Get(facts); read || env.Resolved.Port != 22 {
 		return false
 	}
-	own := map[netip.Addr]bool{}
-	for _, a := range addresses {
-		if p, err := netip.ParsePrefix(a.String()); err == nil {
-			own[p.Addr().Unmap()] = true
-		}
-	}
+	own := ownAddresses(addresses)
 	tried, _ := fact.HandshakeAddresses.Get(facts)
 	for _, t := range tried {
 		a, err := netip.ParseAddr(t.Address)
@@ -38,4 +33,15 @@ func isOwn(env *Env, facts *fact.Set, addresses []net.Addr) bool {
 		}
 	}
 	return len(tried) > 0
+}
+
+// ownAddresses are the addresses of this machine.
+func ownAddresses(addresses []net.Addr) map[netip.Addr]bool {
+	own := map[netip.Addr]bool{}
+	for _, a := range addresses {
+		if p, err := netip.ParsePrefix(a.String()); err == nil {
+			own[p.Addr().Unmap()] = true
+		}
+	}
+	return own
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"sshtay/internal/fact"
-	"sshtay/internal/sock"
 )
 
 // A tally is what the server's kernel has counted since it was started.
@@ -41,8 +40,8 @@ func readTally(ctx context.Context, env *Env, facts *fact.Set) (tally, bool) {
 func parseTally(text string) (tally, bool) {
 	up, rest, _ := strings.Cut(text, " ")
 	seconds, err := strconv.ParseFloat(up, 64)
-	sent, missing := sock.CounterIn(rest, "Tcp", "OutRsts")
-	if err != nil || missing != nil || !(seconds > 0 && seconds < 1e10) || sent < 0 {
+	sent, counted := kernelCount(rest, "OutRsts")
+	if err != nil || !counted || !(seconds > 0 && seconds < 1e10) {
 		return tally{}, false
 	}
 	return tally{sent, seconds}, true

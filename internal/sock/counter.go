@@ -18,11 +18,11 @@ func Counter(group, name string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	return CounterIn(string(text), group, name)
+	return counterIn(string(text), group, name)
 }
 
-// CounterIn finds a counter in the text of such a file: lines that come in pairs: names, and values.
-func CounterIn(text, group, name string) (int, error) {
+// counterIn finds a counter in lines that come in pairs: names, and values.
+func counterIn(text, group, name string) (int, error) {
 	var names []string
 	for line := range strings.Lines(text) {
 		fields := strings.Fields(line)
