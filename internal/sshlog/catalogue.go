@@ -134,15 +134,18 @@ func insert(at **node, lead string, m *Message) {
 	n.next = append(n.next, &node{words: lead, messages: []*Message{m}})
 }
 
-// find returns the message that text is, or nil.
-func (x *index) find(text string, c *Captured) *Message {
-	if text == "" {
+// findLed is find for messages that begin with words, and not with a hole.
+func (x *index) findLed(text string, c *Captured) *Message {
+	if text == "" || x.roots[text[0]] == nil {
 		return nil
 	}
-	if n := x.roots[text[0]]; n != nil {
-		if m := n.find(text, text, c); m != nil {
-			return m
-		}
+	return x.roots[text[0]].find(text, text, c)
+}
+
+// find returns the message that text is, or nil.
+func (x *index) find(text string, c *Captured) *Message {
+	if m := x.findLed(text, c); m != nil {
+		return m
 	}
 	for _, m := range x.none {
 		if *c = (Captured{}); m.compiled.match(text, c) {

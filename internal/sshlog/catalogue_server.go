@@ -143,6 +143,7 @@ var serverMessages = []Message{
 	{by: sshd, tells: DaemonBroken, form: "sshd: no hostkeys available{*}"},
 	{by: sshd, tells: HostKeyMissing, form: "Could not load host key: {*}"},
 	{by: sshd, tells: HostKeyMissing, form: "Unable to load host key{*}"},
+	{by: sshd, tells: DaemonBroken, form: "No supported key exchange algorithms{*}"}, // for want of any host key
 	{by: sshd, tells: DaemonBroken, form: "Missing privilege separation directory: {*}"},
 	{by: sshd, tells: DaemonBroken, form: "/{word} must be owned by root and not group or world-writable{*}"},
 	{by: sshd, tells: DaemonBroken, form: "Privilege separation user {word} does not exist"},

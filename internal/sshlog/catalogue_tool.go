@@ -109,6 +109,10 @@ var toolMessages = []Message{
 	{by: tool, tells: ConnectTimeout, form: "dial tcp {word} connect: connection timed out{*}"},
 	{by: tool, tells: NameNotFound, form: "dial tcp: lookup {*}: no such host{*}"},
 
+	// Ruby, and whoever passes a server's words on
+	{by: tool, tells: ClosedSomewhere, form: "{*}end of file reached{*}"},
+	{by: tool, tells: TooManyFailures, form: "{*}oo many authentication failures{*}"},
+
 	// Java, Rust, .NET
 	{by: tool, tells: ClosedSomewhere, form: "connection is closed by foreign host"},
 	{by: tool, tells: NoCommonAlgorithm, form: "Algorithm negotiation fail{*}"},
@@ -144,6 +148,10 @@ var toolMessages = []Message{
 	{by: tool, tells: BrokenPipe, form: "rsync: [{*}] write error: Broken pipe (32)"},
 	{by: tool, tells: OutputNoise, form: "protocol version mismatch -- is your shell clean?"},
 	{by: tool, tells: OutputNoise, form: "Received message too long {n}{*}"},
+	{by: tool, tells: OutputNoise, form: "{*} Received message too long {n}{*}"},
+	{by: tool, tells: OutputNoise, form: "{*}acket length {n} exceeds max length of {n}{*}"},
+	{by: tool, tells: OutputNoise, form: "{*}: packet too long{*}"},
+	{by: tool, tells: OutputNoise, form: "{*}acket length too large{*}"},
 	{by: tool, tells: LostConnection, form: "lost connection"},
 	{by: tool, tells: LostConnection, form: "scp: Connection closed{*}"},
 	{by: tool, tells: LostConnection, form: "Connection closed{*}"},

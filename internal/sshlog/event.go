@@ -4,6 +4,7 @@ import (
 	"hash/maphash"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // A Role is whose side a line was written on.
@@ -60,7 +61,7 @@ const maxText = 4 << 10
 
 // maxGuesses bounds the lines of a batch that are looked at for a fragment of
 // a message: these are what people quote, not what logs hold.
-const maxGuesses = 200
+const maxGuesses = 40
 
 // A lineReader makes events of lines.
 type lineReader struct {
@@ -133,7 +134,14 @@ func (r *lineReader) bare(line string, l *Line) {
 		return
 	}
 	e := Event{Time: l.Time, Line: line}
-	if r.say(&e, text) || !strings.HasPrefix(text, "debug") && r.inside(&e, text) {
+	if r.say(&e, text, (*index).find) {
+		return
+	}
+	if !utf8.ValidString(text) { // no log, and nobody quotes it
+		r.unread(line)
+		return
+	}
+	if !strings.HasPrefix(text, "debug") && r.inside(&e, text) {
 		return
 	}
 	if isChatter(text) || isTrace(l.Text) {
@@ -149,12 +157,16 @@ func (r *lineReader) bare(line string, l *Line) {
 	r.unread(line)
 }
 
-// say makes an event of a text that some program says.
-func (r *lineReader) say(e *Event, text string) bool {
+// say makes an event of a text that some program says, if find finds it.
+func (r *lineReader) say(e *Event, text string, find func(*index, string, *Captured) *Message) bool {
 	before := cutTail(text)
 	e.Preauth = len(before) < len(text) && strings.HasSuffix(text, "[preauth]")
-	if e.Message = r.all.any.find(before, &e.Captured); e.Message == nil {
-		if e.Message = r.all.any.find(cutLevel(before), &e.Captured); e.Message == nil || !e.Message.maySay(before) {
+	if e.Message = find(&r.all.any, before, &e.Captured); e.Message == nil {
+		without := cutLevel(before)
+		if without == before {
+			return false
+		}
+		if e.Message = find(&r.all.any, without, &e.Captured); e.Message == nil || !e.Message.maySay(before) {
 			return false
 		}
 	}
@@ -175,7 +187,7 @@ func (r *lineReader) say(e *Event, text string) bool {
 func (r *lineReader) inside(e *Event, text string) (found bool) {
 	for part := range strings.SplitSeq(strings.ReplaceAll(strings.ReplaceAll(text, `\r\n`, "\n"), `\n`, "\n"), "\n") {
 		part = strings.TrimSpace(strings.ReplaceAll(part, " : ", ": "))
-		if part != text && r.say(e, part) {
+		if part != text && r.say(e, part, (*index).find) {
 			found = true
 			continue
 		}
@@ -189,7 +201,7 @@ func (r *lineReader) inside(e *Event, text string) (found bool) {
 			if rest == "" || !startsWord(part, strings.Index(part[at:], rest)+at) {
 				continue
 			}
-			if r.named(e, rest) || !strings.HasPrefix(part[at-1:], " ") && r.say(e, strings.TrimRight(rest, "\"', ")) {
+			if r.named(e, rest) || !strings.HasPrefix(part[at-1:], " ") && r.say(e, strings.TrimRight(rest, "\"', "), (*index).findLed) {
 				found = true
 				break
 			}

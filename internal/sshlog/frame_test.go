@@ -47,6 +47,7 @@ var framedLines = []struct {
 	{"sshd-1  | no more sessions", NoMoreSessions, OfServer, ""},
 	{"[pod/sshd-0/sshd] no more sessions", NoMoreSessions, OfServer, ""},
 	{"3396 2026-11-21 00:15:33.123 no more sessions", NoMoreSessions, OfServer, "00:15"},
+	{"8580 16:25:51 525 error: fork: Not enough space", ForkFailure, OfServer, ""},
 	{"21/11/2026 00:15:33     4 Information     sshd: Connection reset by 10.0.0.1 port 4000 [preauth]", ClientResetEarly, OfServer, ""},
 	{"Message          : sshd: Connection reset by 10.0.0.1 port 4000", ClientResetEarly, OfServer, ""},
 	{"<Data Name='payload'>no more sessions</Data>", NoMoreSessions, OfServer, ""},

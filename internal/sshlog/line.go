@@ -210,11 +210,20 @@ func (f *framer) rfc5424(s string) (Line, bool) {
 	return Line{Time: t, Ident: fields[2], PID: pid, Text: text}, true
 }
 
-// windows reads a line of sshd.log on Windows: PROCESS DATE TIME TEXT.
+// windows reads a line of sshd.log on Windows: PROCESS DATE TIME TEXT, and in
+// the first versions PROCESS TIME MILLISECONDS TEXT.
 func (f *framer) windows(s string) (Line, bool) {
 	pid, rest, ok := strings.Cut(s, " ")
 	n, isNumber := digits(pid)
-	if !ok || !isNumber || len(rest) < 11 || rest[4] != '-' {
+	if !ok || !isNumber || len(rest) < 13 {
+		return Line{}, false
+	}
+	if rest[2] == ':' && rest[5] == ':' && rest[8] == ' ' && rest[12] == ' ' {
+		if _, ok := digits(rest[9:12]); ok {
+			return Line{Ident: "sshd", PID: n, Text: rest[13:]}, true
+		}
+	}
+	if rest[4] != '-' {
 		return Line{}, false
 	}
 	t, text, ok := f.clock.cut(rest)
