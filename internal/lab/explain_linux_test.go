@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"encoding/json"
 	"os"
 	"os/exec"
@@ -20,12 +21,16 @@ import (
 var told = []struct {
 	scenario       string
 	client, server string // the stage at which it ended, or "-" where nothing can be read
-	place          int    // the cause is among so many first ones
+	place          int    // the cause is among so many first ones; 0 where nothing is to be found
 }{
 	{"auth-no-key", "auth", "-", 1},
 	{"auth-too-many-keys", "auth", "auth", 1},
 	{"broken-privsep-console", "banner", "banner", 3},
 	{"grace-short", "auth", "-", 1},
+	{"healthy", "", "", 0},
+	{"healthy-dropbear", "", "-", 0},
+	{"healthy-noisy-motd", "", "", 0},
+	{"healthy-openssh-10", "", "", 0},
 	{"max-sessions-none", "session", "session", 1},
 	{"not-ssh-http", "banner", "-", 1},
 	{"not-ssh-tls", "banner", "-", 3},
@@ -71,7 +76,7 @@ func TestExplainInWorlds(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer live.Down()
-			run := strings.Replace(s.Truth.Run, "ssh ", "ssh -vvv ", 1)
+			run := strings.Replace(cmp.Or(s.Truth.Run, "ssh web1 true"), "ssh ", "ssh -vvv ", 1)
 			if strings.Contains(s.Truth.Run, "ssh -v ") {
 				run = strings.Replace(s.Truth.Run, "ssh -v ", "ssh -vvv ", 1)
 			}
@@ -129,6 +134,12 @@ func holds(t *testing.T, what string, explanation []byte, cause, stage string, p
 		return r.Cause == cause
 	})
 	t.Logf("%s: %s, %v, %.3v, unread %d %q", what, e.Stage, e.Symptoms, e.Ranking[:min(3, len(e.Ranking))], e.Unread, e.Read.Samples)
+	if cause == "healthy" {
+		if len(e.Ranking)+len(e.Symptoms) > 0 {
+			t.Errorf("%s: a healthy world, and %v was found", what, e.Symptoms)
+		}
+		return
+	}
 	if at < 0 || at >= place || e.Stage != stage {
 		t.Errorf("%s: %s is number %d, at the stage %q; want it among the first %d, at %q", what, cause, at+1, e.Stage, place, stage)
 	}

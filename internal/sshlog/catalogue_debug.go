@@ -46,6 +46,7 @@ var debugMessages = []Message{
 	{by: tool, tells: SawSession, form: "Entering interactive session."},
 	{by: tool, tells: RekeyBroken, form: "rekeying in progress{*}"},
 	{by: tool, tells: SawEnd, form: "Exit status {n}"},
+	{by: tool, tells: SawNote, form: "#{n} {word} (t{n} [{*}"}, // of a list of channels, at DEBUG3
 }
 
 // serverDebugMessages tell how far a client of sshd came, from DEBUG1 on.
