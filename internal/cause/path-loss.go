@@ -17,7 +17,7 @@ var _ = register(Cause{
 			"Where the handshake or the login lost anything, one more login carries 400 small packets each way, at a pace that fills no queue.",
 		Judged: "Confirmed when at least 5 of 100 or more segments of one direction were lost and the true loss is 1 % or more in 99 of 100 cases; likely when fewer segments say so, when the user's running ssh says so and no connection of the check could say better, " +
 			"or when the user's ssh waits in vain while no new connection gets through. Possible when too few packets were seen. Ruled out when neither direction of enough packets lost 1 %. " +
-			"Answers of routers to pings never count: most routers limit these. Packets that come late, twice or in another order are no loss, and jitter alone is no fault.",
+			"Answers of routers to pings never count: most routers limit these. Packets that come late, twice or in another order are no loss, nor are those that a router found too long and said so; jitter alone is no fault.",
 		Explained: "TCP sends again what was lost, after a round trip at best and after a fifth of a second or more at worst, and it slows down each time. A few lost packets in a hundred make a terminal stutter and a transfer crawl. " +
 			"At a quarter and more logins run into their time limits, and keepalives give up on connections that still work.",
 		Fixed: "Not by a setting of ssh. The owner of the segment that loses packets mends it: a bad cable, a radio link, a full line, a router at its limit. The remedy is the text to send there, with what was counted, when, and between which addresses.",
@@ -274,10 +274,27 @@ func (l lossView) evidence() (e []Evidence) {
 	if l.from.Of > 0 {
 		e = append(e, says(fact.PathLossFromServer, "from the server: %s", tallied(l.from)))
 	}
+	if n, learned := l.tooLong(); n > 0 {
+		e = append(e, says(fact.PathFlows, "%d more were sent again, in shorter pieces: a router had said that no more than %d bytes fit, which is no loss", n, learned))
+	}
 	for _, f := range l.user {
 		e = append(e, says(fact.PathFlows, "%s: %s", whoIs(f), lostBy(f)))
 	}
 	return e
+}
+
+// tooLong is how many segments were sent again because they were too long, by
+// both sides, and how long packets may be.
+func (l lossView) tooLong() (n, learned int) {
+	for _, f := range l.flows {
+		n += f.TooLong()
+		learned = max(learned, f.Learned)
+		if f.Other != nil {
+			n += f.Other.TooLong()
+			learned = max(learned, f.Other.Learned)
+		}
+	}
+	return n, learned
 }
 
 // lostBy says what one connection lost.

@@ -23,6 +23,7 @@ type Flow struct {
 	Gaps       int  `json:"gaps,omitempty"`    // times that something was missing for a round trip and longer
 
 	Unanswered bool `json:"unanswered,omitempty"` // some of what was sent was never acknowledged
+	Learned    int  `json:"learned,omitempty"`    // bytes of an IP packet: our kernel was told meanwhile that longer ones do not fit; 0 is none
 
 	Connected bool    `json:"connected"`       // the three-way handshake was completed
 	Unacked   int     `json:"unacked"`         // on the way, without an answer
@@ -35,13 +36,15 @@ type Flow struct {
 }
 
 // A Count is what the other side's kernel counted: segments that it sent, sent
-// again, and sent in vain as above. Received is what arrived there, and 0
-// where that was not read at the end of the connection.
+// again, and sent in vain as above, and the length that it was told of.
+// Received is what arrived there, and 0 where that was not read at the end of
+// the connection.
 type Count struct {
 	Sent     int `json:"sent"`
 	Again    int `json:"again"`
 	Had      int `json:"had"`
 	Received int `json:"received,omitempty"`
+	Learned  int `json:"learned,omitempty"`
 }
 
 // A ServerFlow is a connection from our address, as the server's kernel counts

@@ -32,11 +32,37 @@ func (t Tally) Bounds() (low, high float64) {
 // Add adds another tally.
 func (t *Tally) Add(o Tally) { t.Lost, t.Of = t.Lost+o.Lost, t.Of+o.Of }
 
+// mostTooLong is how many segments a kernel sends again when a router tells it
+// that they were too long: the ten that may be on the way at first, of each of
+// which two are made.
+const mostTooLong = 20
+
+// TooLong is how many of the segments that were sent again may have been too
+// long for the path, not lost: a router said so, as it must.
+func (f Flow) TooLong() int { return tooLong(f.Again, f.Learned) }
+
+// TooLong is the same of the other side.
+func (c Count) TooLong() int { return tooLong(c.Again, c.Learned) }
+
+func tooLong(again, learned int) int {
+	if learned == 0 {
+		return 0
+	}
+	return min(again, mostTooLong)
+}
+
+// Gapped says whether something came while what was before it was missing, and
+// not only in its place in the first flight of a server that learns of a
+// shorter path MTU.
+func (f Flow) Gapped(learned bool) bool {
+	return f.OutOfOrder > mostTooLong || f.OutOfOrder > 0 && !learned
+}
+
 // ToServer is what was lost of what we sent. What had to be sent again, and
 // had not arrived already, was lost; where the acknowledgements that say so
 // were lost themselves, what the server received tells better.
 func (f Flow) ToServer() Tally {
-	again := f.Again
+	again := f.Again - f.TooLong()
 	switch {
 	case !f.Connected:
 		return Tally{} // a SYN without an answer: which of the two was lost?
@@ -60,9 +86,9 @@ func (f Flow) ToServer() Tally {
 func (f Flow) FromServer() (t Tally, seen bool) {
 	switch {
 	case f.Other != nil && f.Other.Received > 0:
-		return lost(f.Other.Sent, f.Other.Again, f.Other.Had, f.Received), true
+		return lost(f.Other.Sent, f.Other.Again-f.Other.TooLong(), f.Other.Had, f.Received), true
 	case f.Other != nil:
-		return lost(f.Other.Sent, f.Other.Again, f.Other.Had, 0), true
+		return lost(f.Other.Sent, f.Other.Again-f.Other.TooLong(), f.Other.Had, 0), true
 	case f.Watched:
 		return Tally{min(f.Gaps, f.Received), f.Received}, true
 	}

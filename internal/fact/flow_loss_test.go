@@ -19,6 +19,9 @@ func TestLossOfAFlow(t *testing.T) {
 		"never connected":      {Flow{Again: 3}, Tally{}, Tally{}, false},
 		"a hole":               {Flow{Connected: true, Sent: 10, Again: 6, Unanswered: true, Unacked: 2, Backoff: 4}, Tally{0, 10}, Tally{}, false},
 		"loss, then a hole":    {Flow{Connected: true, Sent: 40, Again: 16, Unanswered: true, Unacked: 2, Backoff: 4}, Tally{10, 40}, Tally{}, false},
+		"too long, told so":    {Flow{Connected: true, Sent: 10, Again: 2, Learned: 1280}, Tally{0, 10}, Tally{}, false},
+		"that, and loss":       {Flow{Connected: true, Sent: 900, Again: 60, Learned: 1280}, Tally{40, 900}, Tally{}, false},
+		"the server was told":  {Flow{Connected: true, Sent: 20, Other: &Count{Sent: 30, Again: 5, Learned: 1280}}, Tally{0, 20}, Tally{0, 30}, true},
 		"on the way":           {Flow{Connected: true, Sent: 10, Again: 1, Unanswered: true, Unacked: 1}, Tally{1, 10}, Tally{}, false},
 		"ended unanswered":     {Flow{Connected: true, Sent: 10, Again: 6, Unanswered: true}, Tally{}, Tally{}, false},
 		"the server's own":     {Flow{Connected: true, Sent: 20, Other: &Count{Sent: 30, Again: 5, Had: 1}}, Tally{0, 20}, Tally{4, 30}, true},
@@ -73,9 +76,9 @@ func TestBoundsEnclose(t *testing.T) {
 func TestNoMoreIsLostThanSent(t *testing.T) {
 	n := rapid.IntRange(0, 1<<31)
 	rapid.Check(t, func(t *rapid.T) {
-		f := Flow{Connected: true, Sent: n.Draw(t, "sent"), Again: n.Draw(t, "again"), Had: n.Draw(t, "had"), Received: n.Draw(t, "received"), Gaps: n.Draw(t, "gaps"), Watched: rapid.Bool().Draw(t, "watched")}
+		f := Flow{Connected: true, Sent: n.Draw(t, "sent"), Again: n.Draw(t, "again"), Learned: n.Draw(t, "learned"), Had: n.Draw(t, "had"), Received: n.Draw(t, "received"), Gaps: n.Draw(t, "gaps"), Watched: rapid.Bool().Draw(t, "watched")}
 		if rapid.Bool().Draw(t, "other") {
-			f.Other = &Count{Sent: n.Draw(t, "s"), Again: n.Draw(t, "a"), Had: n.Draw(t, "h"), Received: n.Draw(t, "r")}
+			f.Other = &Count{Sent: n.Draw(t, "s"), Again: n.Draw(t, "a"), Learned: n.Draw(t, "l"), Had: n.Draw(t, "h"), Received: n.Draw(t, "r")}
 		}
 		from, _ := f.FromServer()
 		for _, x := range []Tally{f.ToServer(), from} {

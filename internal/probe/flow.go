@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/netip"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -119,8 +120,19 @@ func flowFact(s sock.Flow) fact.Flow {
 		Unanswered: i.BytesSent > i.BytesRetrans+i.BytesAcked,
 		Connected:  i.SegmentsIn > 0 && i.State != stateSynSent,
 		Unacked:    i.Unacked, Backoff: i.Backoff, SinceAck: i.SinceAck.Seconds(),
-		RTT: i.RTT.Seconds(), MinRTT: i.MinRTT.Seconds(), Variation: i.RTTVar.Seconds(),
+		Learned: learnedMTU(i.PathMTU, i.AdvertisedMSS+headers(s.Remote.Addr().Is4(), i.Timestamps)),
+		RTT:     i.RTT.Seconds(), MinRTT: i.MinRTT.Seconds(), Variation: i.RTTVar.Seconds(),
 	}
+}
+
+// learnedMTU is the path MTU that a kernel believes in, where it learned of it
+// while the connection lasted, and otherwise 0: the segments that it allowed
+// the other side when the connection began tell what it believed in then.
+func learnedMTU(now, begun int) int {
+	if now < begun {
+		return now
+	}
+	return 0
 }
 
 // pairUp gives each connection what the server counted of it. A NAT that
@@ -160,10 +172,11 @@ const worthCounting = 0.005
 // suspicious says whether a connection of the check lost anything at all, or
 // one of the user's loses too much.
 func suspicious(flows []fact.Flow) bool {
+	learned := slices.ContainsFunc(flows, func(f fact.Flow) bool { return f.Learned > 0 || f.Other != nil && f.Other.Learned > 0 })
 	for _, f := range flows {
 		to := f.ToServer()
 		from, _ := f.FromServer()
-		if f.Whose == flowOfCheck && (to.Lost > 0 || from.Lost > 0 || f.OutOfOrder > 0) {
+		if f.Whose == flowOfCheck && (to.Lost > 0 || from.Lost > 0 || f.Gapped(learned)) {
 			return true
 		}
 		for _, t := range []fact.Tally{to, from} {

@@ -52,7 +52,7 @@ func parseSS(text string) (all []fact.ServerFlow) {
 				peer, settled, words = visible.Line(words[4], 80), words[2] == "0", words[5:]
 			}
 		}
-		if c, ok := counted(words); ok && peer != "" {
+		if c, ok := counted(words, strings.Contains(peer, ".")); ok && peer != "" {
 			if !settled {
 				c.Received = 0 // the two sides are not yet at the same point
 			}
@@ -65,7 +65,8 @@ func parseSS(text string) (all []fact.ServerFlow) {
 
 // counted takes the counters of segments from words of ss. Those that are
 // 0 are left out there, but for the first.
-func counted(words []string) (c fact.Count, ok bool) {
+func counted(words []string, v4 bool) (c fact.Count, ok bool) {
+	pathMTU, advertised, stamps := 0, 0, false
 	for _, w := range words {
 		name, value, _ := strings.Cut(w, ":")
 		switch name {
@@ -78,7 +79,14 @@ func counted(words []string) (c fact.Count, ok bool) {
 			c.Had, _ = atoi(value)
 		case "data_segs_in":
 			c.Received, _ = atoi(value)
+		case "pmtu":
+			pathMTU, _ = atoi(value)
+		case "advmss":
+			advertised, _ = atoi(value)
+		case "ts":
+			stamps = true
 		}
 	}
+	c.Learned = learnedMTU(pathMTU, advertised+headers(v4, stamps))
 	return c, ok
 }

@@ -17,12 +17,18 @@ ESTAB 0      36      203.0.113.10:22   198.51.100.7:34794
 ESTAB 0      0      [::ffff:203.0.113.10]:22   [::ffff:198.51.100.7]:34800 cubic rto:204 segs_out:9 data_segs_out:8 data_segs_in:7 send 1bps
 ESTAB 0      36      203.0.113.10:22   198.51.100.7:34802
 	 cubic wscale:7,7 rto:204 rtt:1.2/0.6 mss:1448
+ESTAB 0      0      203.0.113.10:22   198.51.100.7:34804
+	 ts sack cubic wscale:10,10 rto:224 mss:1228 pmtu:1280 rcvmss:1228 advmss:1448 cwnd:10 segs_out:24 data_segs_out:24 retrans:0/2
+ESTAB 0      0      [2001:db8::1]:22   [2001:db8::7]:34806
+	 ts sack cubic wscale:10,10 rto:224 mss:1208 pmtu:1280 rcvmss:1208 advmss:1208 cwnd:10 segs_out:24 data_segs_out:24
 `
 
 func TestParseSS(t *testing.T) {
 	want := []fact.ServerFlow{
 		{Peer: "198.51.100.7:34794", Count: fact.Count{Sent: 2116, Again: 83, Had: 4}},
 		{Peer: "[::ffff:198.51.100.7]:34800", Count: fact.Count{Sent: 8, Received: 7}},
+		{Peer: "198.51.100.7:34804", Count: fact.Count{Sent: 24, Again: 2, Learned: 1280}}, // while it lasted
+		{Peer: "[2001:db8::7]:34806", Count: fact.Count{Sent: 24}},                         // before
 	}
 	if diff := cmp.Diff(want, parseSS(ssPrints)); diff != "" {
 		t.Error(diff)
