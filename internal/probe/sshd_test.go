@@ -77,6 +77,7 @@ func (s *server) start(cmd *exec.Cmd) {
 	})
 	for range 500 {
 		if c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", s.port)); err == nil {
+			c.(*net.TCPConn).SetLinger(0) // gone at once: tests count connections
 			c.Close()
 			return
 		}
