@@ -30,7 +30,7 @@ const (
 func Of(s *sshlog.Story) report.Explanation {
 	symptoms := ordered(s)
 	e := report.Explanation{
-		Schema: report.ExplainSchema, Stage: stage(s, symptoms), Symptoms: []report.Symptom{}, Ranking: rank(symptoms), Next: []string{}, Unread: s.Unread,
+		Schema: report.ExplainSchema, Stage: stage(s, symptoms), Symptoms: []report.Symptom{}, Ranking: rank(symptoms, s.Attempts == 0 && s.Clients > 1), Next: []string{}, Unread: s.Unread,
 		Read: reading(s),
 	}
 	for _, seen := range symptoms {
@@ -82,37 +82,29 @@ func average(s sshlog.Symptom) float64 {
 	return sum / priors
 }
 
-// rank weighs all causes by Bayes' rule. Each symptom counts once: that a log
-// says the same thing a thousand times does not make it mean more.
-func rank(symptoms []*sshlog.Seen) []report.Ranked {
+// rank weighs all causes. The symptoms of a server's log are of many
+// connections, and not of one failure.
+func rank(symptoms []*sshlog.Seen, many bool) []report.Ranked {
 	ranking := []report.Ranked{}
 	if len(symptoms) == 0 {
 		return ranking
 	}
-	sum, said := 0.0, saysWhy(symptoms)
-	for _, c := range causes {
-		w := math.Log(c.prior)
-		for _, s := range symptoms {
-			evidence := math.Log(share(s.Symptom, c.id) / average(s.Symptom))
-			if said && s.Symptom.IsEnding() {
-				evidence *= endingAfterWhy
-			}
-			w += evidence
-		}
-		ranking = append(ranking, report.Ranked{Cause: c.id, Weight: math.Exp(w), Title: title(c), Apart: c.apart, Because: []string{}, Against: []string{}})
-		sum += math.Exp(w)
+	weigh := weights
+	if many {
+		weigh = pooled
 	}
-	for i := range ranking {
-		r := &ranking[i]
-		r.Weight /= sum
+	for i, w := range weigh(symptoms) {
+		c := causes[i]
+		r := report.Ranked{Cause: c.id, Weight: w, Title: title(c), Apart: c.apart, Because: []string{}, Against: []string{}}
 		for _, s := range symptoms {
-			switch ratio := share(s.Symptom, r.Cause) / average(s.Symptom); {
+			switch ratio := share(s.Symptom, c.id) / average(s.Symptom); {
 			case ratio >= forIt:
 				r.Because = append(r.Because, s.Lines[0])
-			case ratio <= againstIt:
+			case ratio <= againstIt && !many: // of another connection it says nothing against it
 				r.Against = append(r.Against, s.Lines[0])
 			}
 		}
+		ranking = append(ranking, r)
 	}
 	slices.SortStableFunc(ranking, func(a, b report.Ranked) int { return cmp.Compare(b.Weight, a.Weight) })
 	last := 0
@@ -121,18 +113,6 @@ func rank(symptoms []*sshlog.Seen) []report.Ranked {
 		last++
 	}
 	return ranking[:last]
-}
-
-// endingAfterWhy is how much an ending still counts beside a symptom that says
-// why: the ending follows from it, in the way that the very program has, and
-// is no second witness.
-const endingAfterWhy = 0.3
-
-// saysWhy says whether a symptom is there that tells more than how it ended.
-func saysWhy(symptoms []*sshlog.Seen) bool {
-	return slices.ContainsFunc(symptoms, func(s *sshlog.Seen) bool {
-		return !s.Symptom.IsEnding() && sharpness(s.Symptom) > 0.5
-	})
 }
 
 func title(c suspect) string {

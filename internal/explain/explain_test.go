@@ -154,6 +154,21 @@ func TestWeights(t *testing.T) {
 	})
 }
 
+// TestAServersLogMayHoldSeveralCauses: that connections were dropped does not
+// speak against what happened to others.
+func TestAServersLogMayHoldSeveralCauses(t *testing.T) {
+	const at = "Nov 21 00:15:57 web1 sshd[1]: "
+	e := explained(t, at+"drop connection #2 from [192.0.2.9]:4001 on [10.0.0.1]:22 past MaxStartups\n"+
+		at+"drop connection #2 from [192.0.2.9]:4002 on [10.0.0.1]:22 past MaxStartups\n"+
+		at+"terminating inactive connection from user deploy 192.0.2.8 port 4003\n"+
+		"Nov 21 00:15:57 web1 kernel: Out of memory: Killed process 1 (x)\n")
+	for _, cause := range []string{"startup-throttle", "server-idle-policy", "server-resources"} {
+		if at := place(e, cause); at == 0 || at > 3 || e.Ranking[at-1].Weight < 0.25 || len(e.Ranking[at-1].Against) > 0 {
+			t.Errorf("%s is number %d: %+v", cause, at, e.Ranking)
+		}
+	}
+}
+
 // TestNext: what is typed next is safe to paste, whatever the log calls a host.
 func TestNext(t *testing.T) {
 	for host, want := range map[string]string{

@@ -178,6 +178,8 @@ func source(e Explanation) string {
 
 func headline(e Explanation) string {
 	switch {
+	case len(e.Symptoms) > 0 && e.Read.Attempts == 0 && e.Read.Connections > 1:
+		return fmt.Sprintf("of %d connections to a server; what follows may be of several.", e.Read.Connections)
 	case len(e.Symptoms) > 0:
 		return stageWords[e.Stage] + "."
 	case e.Read.Attempts+e.Read.Connections > 0:
