@@ -15,7 +15,7 @@ var _ = register(Cause{
 	Doc: Doc{
 		Observed: "Each direction by itself: which packets passed on the connections of the check, what the kernel believes, whether routers say so when a packet is too long, which segment size the server asked for, where a connection got stuck, and then what connections with segments of other sizes did.",
 		Judged: "Confirmed when a connection got stuck, packets above a certain length were seen to vanish while shorter ones arrived, and a connection with smaller segments worked. Likely when the limit was found but no connection could be made to work, or the other way round. " +
-			"Possible when a connection got stuck like this and no experiment could be made. Ruled out in a direction in which a packet passed that is as long as they get: where routers say so, or somebody writes a smaller segment size into the SYN, that is a shorter one, and all is well.",
+			"Possible when a connection got stuck like this and no experiment could be made, and where the path loses a tenth of all packets or more, whatever their length. Ruled out in a direction in which a packet passed that is as long as they get: where routers say so, or somebody writes a smaller segment size into the SYN, that is a shorter one, and all is well.",
 		Explained: "A line in the middle carries shorter packets than those at both ends: a tunnel, a VPN, PPPoE, a mobile network. The router before it must say so by ICMP (type 3 code 4, in IPv6 type 2). Where a firewall drops that, the sender sends the same long packet for ever. " +
 			"Short packets pass, so the connection is made and ssh hangs where the first long one is due: at \"expecting SSH2_MSG_KEX_ECDH_REPLY\", or after the login at the first screenful. OpenSSH has no option for it (there is no MtuBytes), and IPQoS marks packets without making them shorter. Fewer KexAlgorithms only move the place where it hangs.",
 		Fixed: "Let ICMP through where it is dropped; until then make the segments smaller: for one host without being root by `sshtay dial --mss`, for a whole machine by net.ipv4.tcp_mtu_probing=1 on the side that sends in the bad direction or by a route's mtu, for a whole network by an MSS clamp on its router.",
@@ -23,6 +23,7 @@ var _ = register(Cause{
 	Needs: []fact.Any{
 		fact.PathMTUToServer, fact.PathMTUFromServer, fact.PathLostToServer, fact.PathLostFromServer, fact.PathFullToServer, fact.PathFullFromServer,
 		fact.PathMTUKernel, fact.PathMTUInterface, fact.PathMTUTold, fact.PathMSS, fact.PathStall, fact.PathMTUTrials, fact.HandshakeAddresses,
+		fact.PathLossToServer, fact.PathLossFromServer,
 	},
 	Judge: judgePathMTU,
 	Fix:   fixPathMTU,
@@ -35,11 +36,12 @@ type mtuWay struct {
 	sends         string // who sends
 	arrives, lost fact.Key[int]
 	full          fact.Key[bool]
+	loss          fact.Key[float64] // of packets of any length
 }
 
 var mtuWays = []mtuWay{
-	{"to the server", "this machine", fact.PathMTUToServer, fact.PathLostToServer, fact.PathFullToServer},
-	{"from the server", "the server", fact.PathMTUFromServer, fact.PathLostFromServer, fact.PathFullFromServer},
+	{"to the server", "this machine", fact.PathMTUToServer, fact.PathLostToServer, fact.PathFullToServer, fact.PathLossToServer},
+	{"from the server", "the server", fact.PathMTUFromServer, fact.PathLostFromServer, fact.PathFullFromServer, fact.PathLossFromServer},
 }
 
 // mtuLimit says where the limit lies.
@@ -53,6 +55,7 @@ func mtuLimit(arrives, lost int) string {
 func judgePathMTU(v *fact.View) Verdict {
 	verdict := Verdict{Impact: Breaks, Evidence: mtuEvidence(v)}
 	var holes, passes, open []string
+	chance := 0.0 // that a packet of any length is lost, where a long one was
 	var missing fact.Any
 	for _, w := range mtuWays {
 		arrives, _ := w.arrives.In(v)
@@ -60,6 +63,8 @@ func judgePathMTU(v *fact.View) Verdict {
 		full, _ := w.full.In(v)
 		switch {
 		case isHole:
+			loss, _ := w.loss.In(v)
+			chance = max(chance, loss)
 			holes = append(holes, fmt.Sprintf("%s %s", w.name, mtuLimit(arrives, lost)))
 		case full:
 			passes = append(passes, fmt.Sprintf("%d bytes %s", arrives, w.name))
@@ -70,6 +75,9 @@ func judgePathMTU(v *fact.View) Verdict {
 	stall, stuck := fact.PathStall.In(v)
 	worked, tried := mtuTrial(v)
 	switch {
+	case len(holes) > 0 && chance >= slowing:
+		verdict.Status = Possible
+		verdict.Reason = fmt.Sprintf("%s; but the path loses %s of all packets there, so that this may be chance", strings.Join(holes, "; "), percent(chance))
 	case len(holes) > 0:
 		verdict.Status, verdict.Reason = Likely, strings.Join(holes, "; ")+", and no connection with smaller segments was made to work"
 		if tried && worked.Passed {

@@ -24,7 +24,7 @@ var _ = register(Cause{
 	},
 	Needs: []fact.Any{
 		fact.PathMarks, fact.MarkTrials, fact.ClientIPQoS, fact.ServerIPQoS, fact.ClientSSHVersion, fact.SSHDVersion, fact.HandshakeBanner, fact.ServerKernel,
-		fact.HandshakeStage, fact.HandshakeReason, fact.LoginStage, fact.LoginReason,
+		fact.HandshakeStage, fact.HandshakeReason, fact.LoginStage, fact.LoginReason, fact.PathLossToServer, fact.PathLossFromServer,
 	},
 	Judge: func(v *fact.View) Verdict { return marksOf(v).judge(v) },
 	Fix:   func(v *fact.View) []remedy.Remedy { return marksOf(v).fix(v) },
@@ -104,10 +104,22 @@ func (m marking) byServer() (lost, passed []fact.MarkTrial) {
 func (m marking) judge(v *fact.View) Verdict {
 	for _, look := range []func() (Verdict, bool){m.lostToServer, m.lostToClient, m.stalledAtKex} {
 		if verdict, found := look(); found {
-			return verdict
+			return m.byChance(v, verdict)
 		}
 	}
 	return m.clean(v)
+}
+
+// byChance doubts what a path that loses packets of every mark may have done
+// without looking at any.
+func (m marking) byChance(v *fact.View, verdict Verdict) Verdict {
+	to, _ := fact.PathLossToServer.In(v)
+	from, _ := fact.PathLossFromServer.In(v)
+	if loss := max(to, from); verdict.Status == Likely && loss >= slowing {
+		verdict.Status = Possible
+		verdict.Reason += fmt.Sprintf("; but the path loses %s of all packets, so that this may be chance", percent(loss))
+	}
+	return verdict
 }
 
 const whyMarks = "OpenSSH marks what it sends, terminals otherwise than commands and copies, so that networks may treat them differently. A router, a NAT or a virtual network on the way treats these marks as a reason to drop."
