@@ -76,7 +76,6 @@ type run struct {
 	coarse time.Duration   // when the bracket was first within a third
 	fine   time.Duration   // when it was first within 2 %
 	done   time.Duration
-	awoken int
 }
 
 func (r *run) after(at time.Duration, do func(now time.Duration)) {

@@ -128,6 +128,10 @@ func measureIdle(b *testing.B, program string, seed uint64, w idleWorld) map[str
 	}
 	defer live.Down()
 	r, err := live.shell("sshtay idle --json --up-to 2m --pace 100/30s web1", 8*time.Minute)
+	if err != nil {
+		b.Error(err)
+		return nil
+	}
 	var found struct {
 		Timeout float64
 		Known   bool

@@ -36,7 +36,6 @@ type side struct {
 	seen                         int // packets with data
 	headers                      int // bytes of IP and TCP before the data of the last packet
 	last                         time.Duration
-	shake                        bool // the last packet was part of the TCP handshake
 
 	head   []byte  // the stream's begin, until its encryption begins
 	early  []piece // what came before what stands before it

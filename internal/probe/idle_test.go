@@ -191,8 +191,10 @@ func FuzzRecord(f *testing.F) {
 // budget grows by one each time.
 func TestAllow(t *testing.T) {
 	b := NewBudget(2)
-	if !b.Take() || !b.Take() || b.Take() {
-		t.Fatal("a budget of two")
+	for i, want := range []bool{true, true, false} {
+		if b.Take() != want {
+			t.Fatalf("a budget of two: connection %d", i+1)
+		}
 	}
 	const within = 300 * time.Millisecond
 	var at []time.Time
