@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"syscall"
 	"time"
 
@@ -35,7 +36,10 @@ func (f *finding) refused(ctx context.Context, env *Env, facts *fact.Set) {
 	}
 	env.Progress("finding out who refuses the connection")
 	limit := refusalTime
-	below, host := f.reach(ctx, to, limit)
+	below, host, followed := reachOf(facts, to.Addr())
+	if !followed {
+		below, host = f.reach(ctx, to, limit)
+	}
 	if f.ownDistance(host) || f.refusedBelow(ctx, to, below, limit) {
 		return
 	}
@@ -51,6 +55,22 @@ func refuser(env *Env, facts *fact.Set) (netip.AddrPort, bool) {
 		}
 	}
 	return netip.AddrPort{}, false
+}
+
+// reachOf is what [finding.reach] looks for, where the way to that address has
+// been followed: hosts answer few datagrams at a time.
+func reachOf(facts *fact.Set, to netip.Addr) (below, host int, followed bool) {
+	hops, _ := fact.PathHops.Get(facts)
+	host, followed = fact.PathDistance.Get(facts)
+	if !followed || len(hops) == 0 || !slices.Contains(hops[len(hops)-1].Addresses, to.String()) {
+		return 0, 0, false
+	}
+	for _, h := range hops {
+		if !h.Host && h.Answers > 0 && h.TTL < host {
+			below = max(below, h.TTL)
+		}
+	}
+	return below, host, true
 }
 
 // reach is how far datagrams went that some router gave up, and at which hop
