@@ -22,6 +22,11 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	// Tests that check in this process have ssh run this test's program as
+	// sshtay: it must be that then, and not the tests once more.
+	if len(os.Args) > 1 && os.Args[1] == "dial" {
+		os.Exit(Main(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	}
 	testscript.Main(m, map[string]func(){
 		"sshtay": func() {
 			ctx, _ := signal.NotifyContext(context.Background(), os.Interrupt) // as main does
