@@ -30,6 +30,7 @@ type watch struct {
 	cut        context.CancelCauseFunc
 	onBegin    func()     // called when our script's first line comes; may be nil
 	asking     func(bool) // told when ssh may begin to ask the user, and when that is over; may be nil
+	clock      sync.Mutex // guards timer
 	timer      *time.Timer
 	start      time.Time
 
@@ -58,11 +59,17 @@ func newWatch(lim limits, nonce string, terminal bool, cut context.CancelCauseFu
 // within cuts the login for that reason unless something else is awaited
 // before the time is up.
 func (w *watch) within(d time.Duration, reason error) {
-	w.stop()
+	w.clock.Lock()
+	defer w.clock.Unlock()
+	if w.timer != nil {
+		w.timer.Stop()
+	}
 	w.timer = time.AfterFunc(d, func() { w.cut(reason) })
 }
 
 func (w *watch) stop() {
+	w.clock.Lock()
+	defer w.clock.Unlock()
 	if w.timer != nil {
 		w.timer.Stop()
 	}
