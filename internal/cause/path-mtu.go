@@ -22,7 +22,7 @@ var _ = register(Cause{
 	},
 	Needs: []fact.Any{
 		fact.PathMTUToServer, fact.PathMTUFromServer, fact.PathLostToServer, fact.PathLostFromServer, fact.PathFullToServer, fact.PathFullFromServer,
-		fact.PathMTUKernel, fact.PathMTUInterface, fact.PathMTUTold, fact.PathMSS, fact.PathStall, fact.PathMTUTrials, fact.HandshakeAddresses,
+		fact.PathMTUKernel, fact.PathMTUInterface, fact.PathMTUTold, fact.PathMSS, fact.PathMTUHop, fact.PathStall, fact.PathMTUTrials, fact.HandshakeAddresses,
 		fact.PathLossToServer, fact.PathLossFromServer,
 	},
 	Judge: judgePathMTU,
@@ -161,6 +161,9 @@ func mtuEvidence(v *fact.View) (e []Evidence) {
 			e = append(e, says(w.lost, "an IP packet of %d bytes vanished on the way %s, while shorter ones passed", n, w.name))
 		}
 	}
+	if h, ok := fact.PathMTUHop.In(v); ok {
+		e = append(e, says(fact.PathMTUHop, "datagrams of %d bytes %s, and none to hop %d (%s), which answered short ones", h.Size, mtuReached(h), h.Missed, h.MissedBy))
+	}
 	if n, ok := fact.PathMTUKernel.In(v); ok {
 		told, _ := fact.PathMTUTold.In(v)
 		say := "no router has told it otherwise"
@@ -182,6 +185,28 @@ func mtuEvidence(v *fact.View) (e []Evidence) {
 		e = append(e, says(fact.PathMTUTrials, "a %s with segments of at most %d bytes%s %s", t.Kind, t.MSS, only, outcome))
 	}
 	return e
+}
+
+// mtuReached says how far long packets came.
+func mtuReached(h fact.MTUHop) string {
+	if h.Reached == 0 {
+		return "came to no hop"
+	}
+	return fmt.Sprintf("came to hop %d (%s)", h.Reached, h.ReachedBy)
+}
+
+// mtuPlace says where a router has to be mended, as far as the way shows it.
+func mtuPlace(v *fact.View) string {
+	h, ok := fact.PathMTUHop.In(v)
+	switch {
+	case !ok:
+		return ""
+	case h.Reached == 0:
+		return fmt.Sprintf("the packets vanish between this machine and hop %d (%s)", h.Missed, h.MissedBy)
+	case h.Missed == h.Reached+1:
+		return fmt.Sprintf("the packets vanish between hop %d (%s) and hop %d (%s): the first of these is the one that should say so", h.Reached, h.ReachedBy, h.Missed, h.MissedBy)
+	}
+	return fmt.Sprintf("the packets vanish somewhere between hop %d (%s) and hop %d (%s); what stands between these does not show itself", h.Reached, h.ReachedBy, h.Missed, h.MissedBy)
 }
 
 func fixPathMTU(v *fact.View) []remedy.Remedy {
@@ -212,7 +237,7 @@ func fixPathMTU(v *fact.View) []remedy.Remedy {
 	for _, w := range senders {
 		plans = append(plans, probeMTU(w, cures))
 	}
-	return append(plans, mtuOfRoute(v, mtu, cures), clampMSS(mss, six, cures), passICMP(six, cures))
+	return append(plans, mtuOfRoute(v, mtu, cures), clampMSS(mss, six, cures), passICMP(six, mtuPlace(v), cures))
 }
 
 // mtuIPv6 says whether the connection is one over IPv6.
@@ -268,11 +293,17 @@ func clampMSS(mss int, six bool, cures fact.Any) remedy.Remedy {
 			"#or, where the narrow line is the router's own and its interface knows the MTU:", "nft add rule inet mangle forward tcp flags syn tcp option maxseg size set rt mtu"))
 }
 
-func passICMP(six bool, cures fact.Any) remedy.Remedy {
+func passICMP(six bool, place string, cures fact.Any) remedy.Remedy {
 	rule, what := "nft insert rule inet filter forward icmp type destination-unreachable accept", "ICMP type 3 code 4 (fragmentation needed)"
 	if six {
 		rule, what = "nft insert rule inet filter forward icmpv6 type packet-too-big accept", "ICMPv6 type 2 (packet too big)"
 	}
-	return byHand("pass-icmp", remedy.Network, cures, "let "+what+" through every firewall on the way: that cures it for everybody",
-		typed("as root on each router and firewall that is yours, and in the input chain of both ends", rule), advise("with others, send them the two numbers above: which packets pass and which vanish"))
+	steps := []remedy.Step{
+		typed("as root on each router and firewall that is yours, and in the input chain of both ends", rule),
+		advise("with others, send them the two numbers above: which packets pass and which vanish"),
+	}
+	if place != "" {
+		steps = append(steps, advise("%s", place))
+	}
+	return byHand("pass-icmp", remedy.Network, cures, "let "+what+" through every firewall on the way: that cures it for everybody", steps...)
 }

@@ -18,6 +18,16 @@ type Trial struct {
 	Detail string `json:"detail,omitempty"` // why it did not
 }
 
+// A MTUHop is between which hops packets vanish that are too long, on the way
+// to the server. The first router is hop 1, this machine hop 0.
+type MTUHop struct {
+	Reached   int    `json:"reached"`              // the last hop that a long packet is known to have come to; 0 is none
+	ReachedBy string `json:"reached_by,omitempty"` // its address
+	Missed    int    `json:"missed"`               // the first hop behind it that answers short packets, every time, and long ones never
+	MissedBy  string `json:"missed_by"`            // its address
+	Size      int    `json:"size"`                 // bytes of the long IP packet
+}
+
 // Facts about how long packets may be on the way, in bytes of an IP packet.
 // What vanishes is told apart from what was not tried: there is no limit where
 // nothing vanished.
@@ -32,6 +42,7 @@ var (
 	PathMTUInterface   = define[int]("path.mtu_interface", "B", "how long may a packet be on the interface that leads to the server?")
 	PathMTUTold        = define[bool]("path.mtu_told", "", "does this kernel know of a limit that is below the interface's, as routers tell it by ICMP (or the route itself)?")
 	PathMSS            = define[int]("path.mss", "B", "how long may segments to the server be, by its own SYN or by whoever changed it on the way?")
+	PathMTUHop         = define[MTUHop]("path.mtu_hop", "", "to which hop do long packets to the server come, and to which no more?")
 	PathStall          = define[Stall]("path.mtu_stall", "", "where did a connection get stuck as long packets that vanish leave it?")
 	PathMTUTrials      = define[[]Trial]("path.mtu_trials", "", "what did connections with smaller segments do?")
 )

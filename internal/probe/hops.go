@@ -55,11 +55,7 @@ func Trace(ctx context.Context, env *Env, facts *fact.Set, o TraceOptions) {
 	if rtt, ok := fact.RTT.Get(facts); ok {
 		tracer.patience = rtt*13/10 + cmp.Or(o.Patience, 50*time.Millisecond)
 	}
-	if local, err := source(ctx, env, to.Addr()); err == nil {
-		if tcp, ok := local.(*net.TCPAddr); ok {
-			tracer.from = tcp.AddrPort().Addr().Unmap()
-		}
-	}
+	tracer.from = traceFrom(ctx, env, to)
 	// Where nobody lets a connection through, it tells much how far one comes.
 	stage, _ := fact.HandshakeStage.Get(facts)
 	tracer.quick = o.Rounds == 1 && stage != stageResolve
@@ -106,6 +102,16 @@ func traceTo(env *Env, facts *fact.Set) (to netip.AddrPort, reason string) {
 		}
 	}
 	return to, "no address of the server is known"
+}
+
+// traceFrom is the address that the user's ssh would bind; invalid when the
+// kernel chooses.
+func traceFrom(ctx context.Context, env *Env, to netip.AddrPort) netip.Addr {
+	local, err := source(ctx, env, to.Addr())
+	if tcp, ok := local.(*net.TCPAddr); err == nil && ok {
+		return tcp.AddrPort().Addr().Unmap()
+	}
+	return netip.Addr{}
 }
 
 // A tracer sends what a trail wants to be sent.

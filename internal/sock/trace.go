@@ -23,6 +23,9 @@ const (
 type TTLProbe struct {
 	Method Method
 	TTL    int
+	// Size is how long the IP packet of a UDP probe is, and no router may cut
+	// it, whatever the kernel believes of the path; 0 is as short as it gets.
+	Size int
 	// Guarded sends a TCP probe that no server takes for a connection: it is
 	// signed (RFC 2385) with a key that nobody knows, and dropped by whoever
 	// has the port. Routers on the way do not look at that.

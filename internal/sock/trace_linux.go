@@ -105,6 +105,9 @@ func (p TTLProbe) send(local netip.Addr, to netip.AddrPort) (*probing, error) {
 	if p.Guarded {
 		err = errors.Join(err, sign(fd, to.Addr()))
 	}
+	if p.Size > 0 {
+		err = errors.Join(err, setWhole(fd, v4))
+	}
 	if local.IsValid() {
 		err = errors.Join(err, unix.Bind(fd, sockaddr(netip.AddrPortFrom(local, 0))))
 	}
@@ -123,7 +126,7 @@ func (p TTLProbe) send(local netip.Addr, to netip.AddrPort) (*probing, error) {
 	if err == nil {
 		switch p.Method {
 		case UDP:
-			err = unix.Send(fd, []byte{0}, 0)
+			err = unix.Send(fd, make([]byte, p.payload(v4)), 0)
 		case ICMP:
 			err = unix.Send(fd, echoRequest(v4, p.TTL), 0)
 		}
@@ -134,6 +137,25 @@ func (p TTLProbe) send(local netip.Addr, to netip.AddrPort) (*probing, error) {
 		return nil, err
 	}
 	return sent, nil
+}
+
+// payload is how many bytes a UDP probe carries.
+func (p TTLProbe) payload(v4 bool) int {
+	head := 40 + 8
+	if v4 {
+		head = 20 + 8
+	}
+	return max(1, p.Size-head)
+}
+
+// setWhole forbids everybody to cut packets, and the kernel to hold back those
+// that it takes for too long.
+func setWhole(fd int, v4 bool) error {
+	if v4 {
+		return unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_PROBE)
+	}
+	return errors.Join(unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER, unix.IPV6_PMTUDISC_PROBE),
+		unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_DONTFRAG, 1))
 }
 
 // open makes the socket for a probe.

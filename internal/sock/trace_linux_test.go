@@ -24,12 +24,12 @@ func TestTraceArrives(t *testing.T) {
 		defer l.Close()
 		to := netip.MustParseAddrPort(l.Addr().String())
 		replies := map[TTLProbe]TTLReply{}
-		plain, datagram := TTLProbe{Method: TCP, TTL: 3}, TTLProbe{Method: UDP, TTL: 3}
-		err = Trace(t.Context(), netip.Addr{}, to, []TTLProbe{plain, datagram}, func(r TTLReply) { replies[r.Probe] = r })
+		plain, datagram, long := TTLProbe{Method: TCP, TTL: 3}, TTLProbe{Method: UDP, TTL: 3}, TTLProbe{Method: UDP, TTL: 3, Size: 1401}
+		err = Trace(t.Context(), netip.Addr{}, to, []TTLProbe{plain, datagram, long}, func(r TTLReply) { replies[r.Probe] = r })
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, p := range []TTLProbe{plain, datagram} {
+		for _, p := range []TTLProbe{plain, datagram, long} {
 			if r := replies[p]; r.Answer != Arrived || r.From != to.Addr() {
 				t.Errorf("%s: %+v", address, r)
 			}
