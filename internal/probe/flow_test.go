@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -39,6 +40,8 @@ func TestFlow(t *testing.T) {
 	testenv.Need(t, "ss")
 	facts := flown(t, func(*Env, *fact.Set) {})
 	flows, ok := fact.PathFlows.Get(facts)
+	// The kernel may tell late of the connection that only saw the server listen.
+	flows = slices.DeleteFunc(flows, func(f fact.Flow) bool { return f.Sent+f.Received == 0 })
 	if !ok || len(flows) != 2 {
 		t.Fatalf("flows %+v; missing %v", flows, facts.Missing())
 	}
