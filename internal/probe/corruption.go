@@ -44,7 +44,7 @@ func runCorruption(ctx context.Context, env *Env, facts *fact.Set) {
 	putChecksumErrors(ctx, env, facts)
 	hint := hintOf(facts)
 	if hint == noHint {
-		fact.Miss(facts, "nothing pointed to altered data", fact.DataTrials)
+		fact.Miss(facts, fact.NotNeeded+"nothing pointed to altered data", fact.DataTrials)
 		return
 	}
 	to, why := serverAddr(env, facts)

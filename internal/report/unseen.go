@@ -15,7 +15,7 @@ var telling = []fact.Any{
 	fact.HandshakeStage, fact.LoginStage, fact.SSHDConfigSource, fact.LogSource, fact.SSHDRunning,
 	fact.Unauthenticated, fact.ServerAliveInterval, fact.ClientAliveInterval, fact.MaxStartups, fact.MaxSessions,
 	fact.Load1, fact.MemAvailable, fact.Disks, fact.BannedBy, fact.FirewallLimits, fact.LogClientLines,
-	fact.HandshakeBanner, fact.RTT, fact.SSHDVersion, fact.ClientSSHVersion,
+	fact.IdleTimeout, fact.HandshakeBanner, fact.RTT, fact.SSHDVersion, fact.ClientSSHVersion,
 }
 
 const (
