@@ -170,7 +170,9 @@ func (l *Live) check(w Want, r *Result) (exit int, report Report, err error) {
 		argv, as.Owner = append(withCapability(as, "net_raw"), argv...), root.Owner
 	}
 	before := l.pump.connections()
-	res, err := m.run(ctx, as, host.Command{Argv: argv, Limit: 16 << 20})
+	// Nothing outlives a check, so all that it printed may be waited for: on a busy
+	// machine it is not read at once.
+	res, err := m.run(ctx, as, host.Command{Argv: argv, Limit: 16 << 20, Grace: 10 * time.Second})
 	r.Spent.Seconds, r.Spent.Connections = res.Took.Seconds(), l.pump.connections()-before
 	if err != nil {
 		return 0, report, fmt.Errorf("the check did not end: %w: %s", err, excerpt(string(res.Stderr)))
