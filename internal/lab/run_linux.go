@@ -32,6 +32,13 @@ func (l *Lab) Run(ctx context.Context, s Scenario) Result {
 	if err := l.check(ctx, s, &r); err != nil {
 		return r.end(ctx, err)
 	}
+	if s.Fix != nil {
+		start := time.Now()
+		if err := l.fix(ctx, s, &r); err != nil {
+			return r.end(ctx, err)
+		}
+		r.Spent.Fix = time.Since(start).Seconds()
+	}
 	return r
 }
 
