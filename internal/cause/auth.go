@@ -204,7 +204,8 @@ func oneKey(only bool, plan func(string, remedy.Side, string, ...remedy.Step) re
 			advise("IdentitiesOnly is set already: under the Host line of this host and under `Host *` in ~/.ssh/config keep only the IdentityFile that the server knows"))
 	}
 	return plan("one-key", remedy.Client, "offer only the key that is named for this host", remedy.Step{
-		Kind: remedy.SSHConfig, With: map[string]string{"IdentitiesOnly": "yes"},
+		// Alone the option may leave no key at all: which one is a person's to say.
+		Kind: remedy.Advice, With: map[string]string{"IdentitiesOnly": "yes"},
 		Text: ownHost + ": IdentitiesOnly yes, and IdentityFile with the path of the key that the server knows",
 	})
 }

@@ -97,6 +97,7 @@ func stories(t *testing.T, c *Cause) {
 		t.Fatalf("a cause needs its story: %v", err)
 	}
 	asked, statuses := map[string]bool{}, map[string]Status{}
+	ids, unless := map[string]bool{}, map[string]bool{}
 	var rewritten []txtar.File
 	for _, f := range archive.Files {
 		name, isFacts := strings.CutSuffix(f.Name, ".facts")
@@ -111,6 +112,14 @@ func stories(t *testing.T, c *Cause) {
 		verdict := c.Judge(view)
 		statuses[name] = verdict.Status
 		got := tell(t, c, view, verdict)
+		if verdict.Status >= Possible && c.Fix != nil {
+			for _, r := range c.Fix(view) {
+				ids[r.ID] = true
+				for _, id := range r.Unless {
+					unless[id] = true
+				}
+			}
+		}
 		for _, n := range view.Asked() {
 			asked[n] = true
 		}
@@ -133,6 +142,11 @@ func stories(t *testing.T, c *Cause) {
 	}
 	if s, told := statuses["unknown"]; !told || s != Unknown {
 		t.Errorf("%s has no story %q that ends unknown", file, "unknown")
+	}
+	for id := range unless {
+		if !ids[id] {
+			t.Errorf("a remedy is needless beside %q, which no story tells of", id)
+		}
 	}
 	declared := map[string]bool{}
 	for _, k := range c.Needs {
@@ -179,7 +193,8 @@ func tell(t *testing.T, c *Cause, view *fact.View, v Verdict) string {
 			if m := buriedCommand.FindString(prose(s)); m != "" {
 				t.Errorf("remedy %s: %q stands in the middle of a sentence; give it a line of its own (typed)", r.ID, m)
 			}
-			if s.Text == "" || (s.Kind == remedy.Advice) != (len(s.With) == 0) {
+			people := s.Kind == remedy.Advice || s.Kind == remedy.Note
+			if s.Text == "" || !people && len(s.With) == 0 {
 				t.Errorf("remedy %s: step says not what to do, or a machine cannot: %+v", r.ID, s)
 			}
 		}
@@ -194,7 +209,7 @@ var buriedCommand = regexp.MustCompile(`\b(systemctl|journalctl|ssh-keygen|ssh-a
 func prose(s remedy.Step) string {
 	var b strings.Builder
 	for l := range strings.Lines(s.Text) {
-		if s.Kind == remedy.Advice && !strings.HasPrefix(l, " ") {
+		if (s.Kind == remedy.Advice || s.Kind == remedy.Note) && s.With["run"] == "" && !strings.HasPrefix(l, " ") {
 			b.WriteString(l)
 		}
 	}

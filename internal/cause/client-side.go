@@ -344,8 +344,8 @@ func fixClientSide(v *fact.View) []remedy.Remedy {
 	case noSocket:
 		return plan(fact.ControlPathError, "give the socket a place", option("ControlPath", "~/.ssh/cm-%C"))
 	case noForward:
-		return plan(fact.ForwardsTaken, "free the port, or let ssh go on without it", typed("who has it", "ss -xltnp"),
-			typed("another ssh of yours with the same forwardings may be left alone, and this one go without them", "ssh -o ClearAllForwardings=yes HOST"),
+		return plan(fact.ForwardsTaken, "free the port, or let ssh go on without it", note(typed("who has it", "ss -xltnp")),
+			note(typed("another ssh of yours with the same forwardings may be left alone, and this one go without them", "ssh -o ClearAllForwardings=yes HOST")),
 			option("ExitOnForwardFailure", "no"))
 	case sshCannotRun:
 		return plan(fact.LoginReason, "mend what ssh names", typed("to see it by itself", "ssh -v HOST"))

@@ -165,16 +165,16 @@ func fixTables(t table) []remedy.Remedy {
 		ID: "grow-table", Side: t.side, Risk: remedy.Harmless, Cures: t.key.Name(), Summary: "give the table more room (about 320 bytes of memory a connection)",
 		Steps: []remedy.Step{
 			{Kind: remedy.Sysctl, With: set, Text: fmt.Sprintf("in /etc/sysctl.d/60-conntrack.conf: net.netfilter.nf_conntrack_max = %[1]s and net.netfilter.nf_conntrack_buckets = %[1]s; then: sysctl --system", most)},
-			typed("see what fills it", "conntrack -L 2>/dev/null | awk '{ print $1, $4, $5 }' | sort | uniq -c | sort -rn | head"),
+			note(typed("see what fills it", "conntrack -L 2>/dev/null | awk '{ print $1, $4, $5 }' | sort | uniq -c | sort -rn | head")),
 		},
 	}
 	forget := remedy.Remedy{
-		ID: "forget-sooner", Side: t.side, Risk: remedy.Harmless, Cures: t.key.Name(), Summary: "forget what is over sooner; sessions with keepalives do not notice",
+		ID: "forget-sooner", Unless: []string{"grow-table"}, Side: t.side, Risk: remedy.Harmless, Cures: t.key.Name(), Summary: "forget what is over sooner; sessions with keepalives do not notice",
 		Steps: []remedy.Step{{Kind: remedy.Sysctl, With: map[string]string{"net.netfilter.nf_conntrack_tcp_timeout_established": "86400"},
 			Text: "in /etc/sysctl.d/60-conntrack.conf: net.netfilter.nf_conntrack_tcp_timeout_established = 86400 (a day, and not five); then: sysctl --system"}},
 	}
 	untrack := remedy.Remedy{
-		ID: "no-track-ssh", Side: t.side, Risk: remedy.CanLockOut, Cures: t.key.Name(), Summary: "let SSH pass without a place in the table",
+		ID: "no-track-ssh", Unless: []string{"grow-table", "forget-sooner"}, Side: t.side, Risk: remedy.CanLockOut, Cures: t.key.Name(), Summary: "let SSH pass without a place in the table",
 		Steps: []remedy.Step{typed("on the server itself, where the firewall lets port 22 in by its number, and not by the state of the connection; over the console, because a firewall that asks for the state drops SSH then",
 			"nft add table inet sshtay",
 			"nft add chain inet sshtay in '{ type filter hook prerouting priority raw; }'", "nft add rule inet sshtay in tcp dport 22 notrack",

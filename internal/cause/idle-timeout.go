@@ -242,7 +242,7 @@ func fixIdle(v *fact.View) []remedy.Remedy {
 			Text: fmt.Sprintf("%s: ServerAliveInterval %s and ServerAliveCountMax %s", clientPlace(v, fact.ServerAliveInterval), every, most),
 		}},
 	}, {
-		ID: "server-keepalive-below-timeout", Side: remedy.Server, Risk: remedy.ReloadsSSHD, Cures: fact.IdleTimeout.Name(),
+		ID: "server-keepalive-below-timeout", Unless: []string{"keepalive-below-timeout"}, Side: remedy.Server, Risk: remedy.ReloadsSSHD, Cures: fact.IdleTimeout.Name(),
 		Summary: "or let sshd do it, for every client at once",
 		Steps: append([]remedy.Step{{
 			Kind: remedy.SSHDConfig, With: map[string]string{"ClientAliveInterval": every, "ClientAliveCountMax": most},
@@ -252,7 +252,7 @@ func fixIdle(v *fact.View) []remedy.Remedy {
 	if ownDevice(v) {
 		const name = "net.netfilter.nf_conntrack_tcp_timeout_established"
 		plans = append(plans, remedy.Remedy{
-			ID: "own-conntrack", Side: remedy.Client, Risk: remedy.Harmless, Cures: fact.ClientConntrackIdle.Name(),
+			ID: "own-conntrack", Unless: []string{"keepalive-below-timeout", "server-keepalive-below-timeout"}, Side: remedy.Client, Risk: remedy.Harmless, Cures: fact.ClientConntrackIdle.Name(),
 			Summary: "or let this machine remember connections for longer: five days are Linux's default",
 			Steps: []remedy.Step{{Kind: remedy.Sysctl, With: map[string]string{name: "432000"},
 				Text: "on this machine, in /etc/sysctl.d/60-conntrack.conf: " + name + "=432000; then: sysctl --system"}},

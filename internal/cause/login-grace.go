@@ -229,13 +229,13 @@ func fixLoginGrace(v *fact.View) []remedy.Remedy {
 	}
 	if useDNS, _ := fact.UseDNS.In(v); useDNS {
 		plans = append(plans, remedy.Remedy{
-			ID: "no-name-lookup", Side: remedy.Server, Risk: remedy.ReloadsSSHD, Cures: fact.LoginAuthTime.Name(),
+			ID: "no-name-lookup", Unless: []string{"longer-grace"}, Side: remedy.Server, Risk: remedy.ReloadsSSHD, Cures: fact.LoginAuthTime.Name(),
 			Summary: "let sshd look up no client's name: a dead name server holds every login up (a from= or Match Host by name then needs the address)",
 			Steps:   setSSHD("UseDNS", "no"),
 		})
 	}
 	return append(plans, remedy.Remedy{
-		ID: "no-gssapi", Side: remedy.Client, Risk: remedy.Harmless, Cures: fact.LoginAuthTime.Name(),
+		ID: "no-gssapi", Unless: []string{"longer-grace", "no-name-lookup"}, Side: remedy.Client, Risk: remedy.Harmless, Cures: fact.LoginAuthTime.Name(),
 		Summary: "do not try Kerberos first, where you do not use it",
 		Steps: []remedy.Step{{
 			Kind: remedy.SSHConfig, With: map[string]string{"GSSAPIAuthentication": "no"},

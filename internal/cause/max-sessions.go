@@ -187,7 +187,7 @@ func fixMaxSessions(v *fact.View) []remedy.Remedy {
 		return plans
 	}
 	return append(plans, remedy.Remedy{
-		ID: "share-nothing", Side: remedy.Client, Risk: remedy.Harmless, Cures: fact.ControlPath.Name(),
+		ID: "share-nothing", Unless: []string{"raise-max-sessions"}, Side: remedy.Client, Risk: remedy.Harmless, Cures: fact.ControlPath.Name(),
 		Summary: "give each session to this host a connection of its own",
 		Steps: []remedy.Step{{
 			Kind: remedy.SSHConfig, With: map[string]string{"ControlMaster": "no", "ControlPath": "none"},

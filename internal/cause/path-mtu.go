@@ -241,14 +241,17 @@ func fixPathMTU(v *fact.View) []remedy.Remedy {
 }
 
 // mtuIPv6 says whether the connection is one over IPv6.
-func mtuIPv6(v *fact.View) bool {
+func mtuIPv6(v *fact.View) bool { return strings.Contains(mtuServer(v), ":") }
+
+// mtuServer is the address that the connection goes to, "" if none was made.
+func mtuServer(v *fact.View) string {
 	addresses, _ := fact.HandshakeAddresses.In(v)
 	for _, a := range addresses {
 		if connected(a) {
-			return a.Family == "IPv6"
+			return a.Address
 		}
 	}
-	return false
+	return ""
 }
 
 // dialSmaller is the cure for one user and one host.
@@ -266,31 +269,39 @@ func dialSmaller(mss int, cures fact.Any) remedy.Remedy {
 
 // probeMTU lets the kernel that sends find the limit by itself.
 func probeMTU(w mtuWay, cures fact.Any) remedy.Remedy {
-	side, id, where := remedy.Client, "client-mtu-probing", "as root on this machine"
+	side, id, where, unless := remedy.Client, "client-mtu-probing", "as root on this machine", []string{"dial-mss"}
 	if w.sends == "the server" {
-		side, id, where = remedy.Server, "server-mtu-probing", "as root on the server"
+		side, id, where, unless = remedy.Server, "server-mtu-probing", "as root on the server", nil
 	}
 	return remedy.Remedy{
-		ID: id, Side: side, Risk: remedy.Harmless, Cures: cures.Name(),
+		ID: id, Unless: unless, Side: side, Risk: remedy.Harmless, Cures: cures.Name(),
 		Summary: fmt.Sprintf("let the kernel of %s, which sends in the bad direction, find the limit by itself (it holds for IPv6, too); new connections then hang for some seconds and go on", w.sends),
 		Steps: []remedy.Step{
 			{Kind: remedy.Sysctl, With: map[string]string{"net.ipv4.tcp_mtu_probing": "1"}, Text: where + ", in /etc/sysctl.d/90-mtu-probing.conf: net.ipv4.tcp_mtu_probing = 1"},
-			run("sysctl --system"),
+			done(remedy.Implied, "sysctl --system", nil),
 		},
 	}
 }
 
 func mtuOfRoute(v *fact.View, mtu int, cures fact.Any) remedy.Remedy {
-	return byHand("route-mtu", remedy.Client, cures, "tell the kernels at both ends of the limit, where the narrow line cannot",
-		typed("for one destination, on this machine and in the same way on the server (it is gone after a reboot)", fmt.Sprintf("ip route replace ADDRESS via GATEWAY dev DEVICE mtu %d", mtu)),
-		advise("for everything that leaves by an interface, such as a VPN's: its MTU to %d, in the VPN's own configuration (MTU = %d in WireGuard's, tun-mtu in OpenVPN's)", mtu, mtu))
+	route := typed("for one destination, on this machine and in the same way on the server (it is gone after a reboot)", fmt.Sprintf("ip route replace ADDRESS via GATEWAY dev DEVICE mtu %d", mtu))
+	if to := mtuServer(v); to != "" {
+		route.Kind, route.With = remedy.RouteMTU, map[string]string{"to": to, "mtu": strconv.Itoa(mtu)}
+	}
+	plan := byHand("route-mtu", remedy.Client, cures, "tell the kernels at both ends of the limit, where the narrow line cannot", route,
+		note(advise("for everything that leaves by an interface, such as a VPN's: its MTU to %d, in the VPN's own configuration (MTU = %d in WireGuard's, tun-mtu in OpenVPN's)", mtu, mtu)))
+	plan.Unless = []string{"dial-mss", "client-mtu-probing"}
+	return plan
 }
 
 func clampMSS(mss int, six bool, cures fact.Any) remedy.Remedy {
 	rule := "nft add rule inet mangle forward tcp flags syn tcp option maxseg size set " + strconv.Itoa(mss)
-	return byHand("clamp-mss", remedy.Network, cures, "let a router that is yours write the smaller segment size into every SYN that it forwards",
-		typed("as root on that router", "nft add table inet mangle", "nft 'add chain inet mangle forward { type filter hook forward priority mangle; }'", rule,
-			"#or, where the narrow line is the router's own and its interface knows the MTU:", "nft add rule inet mangle forward tcp flags syn tcp option maxseg size set rt mtu"))
+	clamp := typed("as root on that router", "nft add table inet mangle", "nft 'add chain inet mangle forward { type filter hook forward priority mangle; }'", rule,
+		"#or, where the narrow line is the router's own and its interface knows the MTU:", "nft add rule inet mangle forward tcp flags syn tcp option maxseg size set rt mtu")
+	clamp.Kind, clamp.With = remedy.MSSClamp, map[string]string{"mss": strconv.Itoa(mss)}
+	plan := byHand("clamp-mss", remedy.Network, cures, "let a router that is yours write the smaller segment size into every SYN that it forwards", clamp)
+	plan.Unless = []string{"dial-mss", "client-mtu-probing", "server-mtu-probing", "route-mtu"}
+	return plan
 }
 
 func passICMP(six bool, place string, cures fact.Any) remedy.Remedy {

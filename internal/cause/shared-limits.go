@@ -29,33 +29,33 @@ type quota struct {
 	name       string
 	why        string
 	id, mend   string
-	run        []string
+	look, run  []string // what shows who has them, and what a person may do
 	sysctls    []string // to raise, where they are the limit
 	mine       bool     // it binds the user, and root less
 }
 
 var quotas = []quota{
 	{used: fact.Processes, most: fact.ProcessesMax, name: "processes and threads of the server", id: "fewer-processes", mend: "find who has so many, and raise the limit where it is right that they have",
-		why: "Every connection needs new processes; without one sshd closes it at once.",
-		run: []string{"ps -eLo user= | sort | uniq -c | sort -rn | head"}, sysctls: []string{"kernel.pid_max", "kernel.threads-max"}},
+		why:  "Every connection needs new processes; without one sshd closes it at once.",
+		look: []string{"ps -eLo user= | sort | uniq -c | sort -rn | head"}, sysctls: []string{"kernel.pid_max", "kernel.threads-max"}},
 	{used: fact.UserProcesses, most: fact.UserProcessesMax, name: "processes and threads of the user", id: "fewer-processes-of-user", mend: "find which of the user's programs has so many, or raise the limit in /etc/security/limits.d or the user's slice",
-		why: "The session's shell is the user's process; when it cannot be started, the connection ends right after the login.",
-		run: []string{"ps -u $USER -Lo comm= | sort | uniq -c | sort -rn | head"}, mine: true},
+		why:  "The session's shell is the user's process; when it cannot be started, the connection ends right after the login.",
+		look: []string{"ps -u $USER -Lo comm= | sort | uniq -c | sort -rn | head"}, mine: true},
 	{used: fact.SSHDTasks, most: fact.SSHDTasksMax, name: "tasks of sshd's unit", id: "more-tasks", mend: "let the unit have more tasks, and find what runs inside it",
-		why: "The unit's control group refuses to fork, and neither ulimit nor a log of sshd tells: the connection is closed, or the shell says that it cannot start a process.",
-		run: []string{"systemd-cgls -u ssh.service", "systemctl set-property ssh.service TasksMax=infinity"}},
+		why:  "The unit's control group refuses to fork, and neither ulimit nor a log of sshd tells: the connection is closed, or the shell says that it cannot start a process.",
+		look: []string{"systemd-cgls -u ssh.service"}, run: []string{"systemctl set-property ssh.service TasksMax=infinity"}},
 	{used: fact.Files, most: fact.FilesMax, name: "open files of the server", id: "more-files", mend: "find who has so many open, and raise the limit",
-		why: "Nobody can open a file or a connection any more.",
-		run: []string{"ls -d /proc/[0-9]*/fd/* 2>/dev/null | cut -d/ -f3 | sort | uniq -c | sort -rn | head"}, sysctls: []string{"fs.file-max"}},
+		why:  "Nobody can open a file or a connection any more.",
+		look: []string{"ls -d /proc/[0-9]*/fd/* 2>/dev/null | cut -d/ -f3 | sort | uniq -c | sort -rn | head"}, sysctls: []string{"fs.file-max"}},
 	{used: fact.SSHDFiles, most: fact.SSHDFilesMax, risk: remedy.ReloadsSSHD, name: "open files of the sshd listener", id: "more-files-for-sshd", mend: "let the listener have more files",
 		why: "The listener cannot accept another connection; it waits and tries again.",
 		run: []string{"mkdir -p /etc/systemd/system/ssh.service.d && printf '[Service]\\nLimitNOFILE=65536\\n' > /etc/systemd/system/ssh.service.d/files.conf && systemctl daemon-reload && systemctl restart ssh"}},
 	{used: fact.PTYs, most: fact.PTYsMax, name: "pseudo-terminals", id: "more-terminals", mend: "find who holds them, and raise the limit",
-		why: "A session with a terminal cannot be opened; ssh says that the allocation failed.",
-		run: []string{"ps -eo user=,tty= | grep pts | sort | uniq -c | sort -rn | head"}, sysctls: []string{"kernel.pty.max"}},
+		why:  "A session with a terminal cannot be opened; ssh says that the allocation failed.",
+		look: []string{"ps -eo user=,tty= | grep pts | sort | uniq -c | sort -rn | head"}, sysctls: []string{"kernel.pty.max"}},
 	{used: fact.ListenQueue, most: fact.ListenQueueMax, says: "%d connections wait for sshd to accept them, and %d may", id: "accept-sooner", mend: "see why sshd accepts no connections: it may be stopped, or the machine too busy to run it",
-		why: "The kernel drops new connections while the queue is full: ssh times out.",
-		run: []string{"ps -eo pid,stat,wchan:20,pcpu,args | grep '[s]shd'"}},
+		why:  "The kernel drops new connections while the queue is full: ssh times out.",
+		look: []string{"ps -eo pid,stat,wchan:20,pcpu,args | grep '[s]shd'"}},
 }
 
 // Limits of what is near its end.
@@ -80,6 +80,9 @@ func (q quota) short(v *fact.View) (shortage, bool) {
 		what:     fmt.Sprintf(text, used, most),
 		evidence: []Evidence{says(q.used, "%d", used), says(q.most, "at most %d", most)},
 		plan:     remedy.Remedy{ID: q.id, Side: remedy.Server, Risk: cmp.Or(q.risk, remedy.Harmless), Cures: q.used.Name(), Summary: q.mend},
+	}
+	for _, line := range q.look {
+		s.plan.Steps = append(s.plan.Steps, note(run(line)))
 	}
 	for _, line := range q.run {
 		s.plan.Steps = append(s.plan.Steps, run(line))

@@ -2,6 +2,7 @@ package cause
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 
 	"sshtay/internal/fact"
@@ -36,6 +37,19 @@ func setSSHD(option, value string) []remedy.Step {
 // run is a step that is one command line.
 func run(line string) remedy.Step {
 	return remedy.Step{Kind: remedy.Command, With: map[string]string{"run": line}, Text: line}
+}
+
+// done is a command line for which a machine has a way of its own.
+func done(kind remedy.Kind, line string, with map[string]string) remedy.Step {
+	step := remedy.Step{Kind: kind, With: map[string]string{"run": line}, Text: line}
+	maps.Copy(step.With, with)
+	return step
+}
+
+// note makes of a step one without which the remedy is whole.
+func note(step remedy.Step) remedy.Step {
+	step.Kind = remedy.Note
+	return step
 }
 
 // typed is a step that only a person can take, by typing: the lines stand by
@@ -76,10 +90,10 @@ func raisePerSource() remedy.Remedy {
 }
 
 // shareConnection lets many commands of one client use one connection, so that
-// only the first of them has to be let in.
-func shareConnection(cures fact.Any) remedy.Remedy {
+// only the first of them has to be let in, unless the server lets more in.
+func shareConnection(cures fact.Any, unless ...string) remedy.Remedy {
 	return remedy.Remedy{
-		ID: "share-connection", Side: remedy.Client, Risk: remedy.Harmless, Cures: cures.Name(),
+		ID: "share-connection", Unless: unless, Side: remedy.Client, Risk: remedy.Harmless, Cures: cures.Name(),
 		Summary: "let all ssh, scp and git commands to this host share one connection",
 		Steps: []remedy.Step{{
 			Kind: remedy.SSHConfig, With: map[string]string{"ControlMaster": "auto", "ControlPath": "~/.ssh/cm-%C", "ControlPersist": "60"},

@@ -47,7 +47,7 @@ func span(d time.Duration) string {
 // the configuration is valid: a reload with a bad one ends the listener.
 func reloadSSHD() remedy.Step {
 	return remedy.Step{
-		Kind: remedy.Command, With: map[string]string{"run": "sshd -t && systemctl reload ssh"},
+		Kind: remedy.Implied, With: map[string]string{"run": "sshd -t && systemctl reload ssh"},
 		Text: "sshd -t && systemctl reload ssh   (the unit is called sshd on RHEL, Fedora and SUSE)",
 	}
 }

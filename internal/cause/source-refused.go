@@ -305,7 +305,7 @@ func fixSourceRefused(v *fact.View) []remedy.Remedy {
 	switch refuserOf(v).kind {
 	case "ban":
 		by, _ := fact.BannedBy.In(v)
-		return []remedy.Remedy{unban(by, who, known)}
+		return []remedy.Remedy{unban(by, who, known, address)}
 	case "wrappers":
 		if address.Is6() {
 			who = "[" + who + "]"
@@ -313,19 +313,19 @@ func fixSourceRefused(v *fact.View) []remedy.Remedy {
 		return []remedy.Remedy{onAddress(remedy.Remedy{
 			ID: "allow-in-wrappers", Side: remedy.Server, Risk: remedy.CanLockOut, Cures: fact.HostsDeny.Name(),
 			Summary: "let this address in by hosts.allow, which comes first; it takes effect at once",
-		}, known, fmt.Sprintf("echo 'sshd: %s' >> /etc/hosts.allow", who))}
+		}, known, remedy.HostsDeny, address, fmt.Sprintf("echo 'sshd: %s' >> /etc/hosts.allow", who))}
 	case "option":
 		return []remedy.Remedy{{
 			ID: "allow-connection", Side: remedy.Server, Risk: remedy.ReloadsSSHD, Cures: fact.RefuseConnection.Name(),
 			Summary: "take RefuseConnection out of the Match block that meets this user", Steps: setSSHD("RefuseConnection", "no"),
 		}}
 	case "per-source":
-		return []remedy.Remedy{raisePerSource(), shareConnection(fact.PerSourceMaxStartups)}
+		return []remedy.Remedy{raisePerSource(), shareConnection(fact.PerSourceMaxStartups, "raise-per-source")}
 	case "firewall":
 		return []remedy.Remedy{onAddress(remedy.Remedy{
 			ID: "exempt-in-firewall", Side: remedy.Server, Risk: remedy.CanLockOut, Cures: fact.FirewallLimits.Name(),
 			Summary: "let this address through before the rule counts it (with ufw; with another firewall put the same rule first)",
-		}, known, fmt.Sprintf("ufw insert 1 allow from %s to any port 22 proto tcp", who)), shareConnection(fact.FirewallLimits)}
+		}, known, remedy.Command, address, fmt.Sprintf("ufw insert 1 allow from %s to any port 22 proto tcp", who)), shareConnection(fact.FirewallLimits)}
 	case "penalty":
 		return fixPenalty(who, known)
 	}
@@ -348,14 +348,14 @@ func fixPenalty(who string, known bool) []remedy.Remedy {
 	}, exempt}
 }
 
-func unban(by, who string, known bool) remedy.Remedy {
+func unban(by, who string, known bool, address netip.Addr) remedy.Remedy {
 	plan := remedy.Remedy{
 		ID: "lift-ban", Side: remedy.Server, Risk: remedy.Harmless, Cures: fact.BannedBy.Name(),
 		Summary: "lift the ban, and mend what earns it: usually a job here that fails to log in",
 	}
 	if strings.Contains(by, "fail2ban") {
-		plan = onAddress(plan, known, "fail2ban-client unban "+who)
-		plan.Steps = append(plan.Steps, typed("to keep it from coming back, in /etc/fail2ban/jail.local under [DEFAULT]", "ignoreip = 127.0.0.1/8 ::1 "+who), run("fail2ban-client reload"))
+		plan = onAddress(plan, known, remedy.Ban, address, "fail2ban-client unban "+who)
+		plan.Steps = append(plan.Steps, note(typed("to keep it from coming back, in /etc/fail2ban/jail.local under [DEFAULT]", "ignoreip = 127.0.0.1/8 ::1 "+who)), note(run("fail2ban-client reload")))
 		return plan
 	}
 	plan.Steps = []remedy.Step{advise("take %s off the list of %s", who, by)}
@@ -364,9 +364,9 @@ func unban(by, who string, known bool) remedy.Remedy {
 
 // onAddress completes a remedy with a command about our address, or with
 // advice where the address is not known.
-func onAddress(plan remedy.Remedy, known bool, line string) remedy.Remedy {
+func onAddress(plan remedy.Remedy, known bool, kind remedy.Kind, address netip.Addr, line string) remedy.Remedy {
 	if known {
-		plan.Steps = []remedy.Step{run(line)}
+		plan.Steps = []remedy.Step{done(kind, line, map[string]string{"address": address.String()})}
 	} else {
 		plan.Steps = []remedy.Step{typed("with the address from which the server sees this client for ADDRESS", line)}
 	}

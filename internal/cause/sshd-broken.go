@@ -325,9 +325,9 @@ func fixSSHDBroken(v *fact.View) []remedy.Remedy {
 	plan := func(cures fact.Any, summary string, steps ...remedy.Step) []remedy.Remedy {
 		return []remedy.Remedy{{ID: string(fault), Side: remedy.Server, Risk: remedy.ReloadsSSHD, Cures: cures.Name(), Summary: summary, Steps: steps}}
 	}
-	restart := remedy.Step{Kind: remedy.Command, With: map[string]string{"run": "sshd -t && systemctl restart ssh"},
+	restart := remedy.Step{Kind: remedy.StartSSHD, With: map[string]string{"run": "sshd -t && systemctl restart ssh"},
 		Text: "sshd -t && systemctl restart ssh   (the unit is called sshd on RHEL, Fedora and SUSE; open sessions live on)"}
-	look := typed("on the server, over its console if need be", "systemctl status ssh ssh.socket sshd", "sshd -t", "journalctl -u ssh -u sshd -n 50 --no-pager")
+	look := note(typed("on the server, over its console if need be", "systemctl status ssh ssh.socket sshd", "sshd -t", "journalctl -u ssh -u sshd -n 50 --no-pager"))
 	switch fault {
 	case badSSHDConfig:
 		steps := []remedy.Step{advise("edit the line that sshd -t names, and do not reload or restart sshd before sshd -t is silent: %s", d.configError), reloadSSHD()}
@@ -337,11 +337,11 @@ func fixSSHDBroken(v *fact.View) []remedy.Remedy {
 		return plan(fact.SSHDConfigError, "mend the configuration before anything restarts sshd", steps...)
 	case noHostKeys:
 		return plan(fact.SSHDHostKeys, "give sshd host keys again",
-			typed("if the files are there, sshd passes over keys that others may read", "ls -l /etc/ssh/ssh_host_*_key", "chmod 600 /etc/ssh/ssh_host_*_key"),
-			run("ssh-keygen -A"), restart, typed("new keys are new to every client; see their fingerprints", "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub"))
+			note(typed("if the files are there, sshd passes over keys that others may read", "ls -l /etc/ssh/ssh_host_*_key", "chmod 600 /etc/ssh/ssh_host_*_key")),
+			done(remedy.HostKeys, "ssh-keygen -A", nil), restart, note(typed("new keys are new to every client; see their fingerprints", "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub")))
 	case noPrivsepDir:
 		return plan(fact.SSHDNoPrivsepDir, "make the directory again, and keep it",
-			run("install -d -m 0755 -o root -g root /run/sshd"), typed("the unit makes it at every start when it has RuntimeDirectory=sshd; see whether it has", "systemctl cat ssh"))
+			done(remedy.PrivsepDir, "install -d -m 0755 -o root -g root /run/sshd", nil), note(typed("the unit makes it at every start when it has RuntimeDirectory=sshd; see whether it has", "systemctl cat ssh")))
 	case staleProgram:
 		return plan(fact.SSHDStale, "restart sshd, so that it is the new program", restart)
 	case crashes:
@@ -350,7 +350,7 @@ func fixSSHDBroken(v *fact.View) []remedy.Remedy {
 			advise("upgrade the openssh-server package together with libc and the OpenSSL library"), typed("with SELinux", "restorecon -Rv /etc/ssh"), restart)
 	}
 	if strings.HasPrefix(d.activation, "socket-unit") {
-		return plan(fact.SSHDRunning, "see why the socket of sshd is dead, and start it", look, run("systemctl restart ssh.socket"))
+		return plan(fact.SSHDRunning, "see why the socket of sshd is dead, and start it", look, done(remedy.StartSSHD, "systemctl restart ssh.socket", nil))
 	}
 	return plan(fact.SSHDRunning, "see why sshd does not serve, and start it", look, restart)
 }

@@ -229,19 +229,19 @@ func fixStartupThrottle(v *fact.View) []remedy.Remedy {
 	}
 	if grace, seen := fact.LoginGraceTime.In(v); seen && (grace == 0 || grace > longGrace) {
 		plans = append(plans, remedy.Remedy{
-			ID: "free-slots-sooner", Side: remedy.Server, Risk: remedy.ReloadsSSHD, Cures: fact.LoginGraceTime.Name(),
+			ID: "free-slots-sooner", Unless: []string{"raise-max-startups"}, Side: remedy.Server, Risk: remedy.ReloadsSSHD, Cures: fact.LoginGraceTime.Name(),
 			Summary: "give a connection that does not log in less time to hold a slot",
 			Steps:   setSSHD("LoginGraceTime", "60"),
 		})
 	}
-	return append(plans, shareConnection(fact.LogStartupsOurs))
+	return append(plans, shareConnection(fact.LogStartupsOurs, "raise-max-startups", "raise-per-source"))
 }
 
 func findHolders(r release) remedy.Remedy {
 	plan := remedy.Remedy{
 		ID: "find-holders", Side: remedy.Server, Risk: remedy.Harmless, Cures: fact.Unauthenticated.Name(),
 		Summary: "see which addresses hold connections, and stop those that do not belong",
-		Steps:   []remedy.Step{run(`ss -Htn state established '( sport = :22 )' | awk '{print $4}' | sed 's/:[0-9]*$//' | sort | uniq -c | sort -rn | head`)},
+		Steps:   []remedy.Step{note(run(`ss -Htn state established '( sport = :22 )' | awk '{print $4}' | sed 's/:[0-9]*$//' | sort | uniq -c | sort -rn | head`))},
 	}
 	if r.within(release{9, 8}, release{10, 0}) {
 		plan.Steps = append(plan.Steps, advise("if far fewer connections are open than sshd counts, it is the slot leak of OpenSSH 9.8 to 10.0: restart sshd (open sessions survive it), and update it"))
@@ -260,14 +260,16 @@ func (s slots) roomy() startups {
 
 func fixSocket(v *fact.View, stopped bool) []remedy.Remedy {
 	limit, _ := fact.SocketConnectionsMax.In(v)
-	settings := []string{fmt.Sprintf("MaxConnections=%d", max(256, 2*limit))}
+	with := map[string]string{"MaxConnections": fmt.Sprint(max(256, 2*limit))}
+	settings := []string{"MaxConnections=" + with["MaxConnections"]}
 	cures := fact.Any(fact.SocketConnectionsMax)
 	if stopped {
+		with["TriggerLimitIntervalSec"] = "0"
 		settings = append(settings, "TriggerLimitIntervalSec=0")
 		cures = fact.SSHDUnitState
 	}
 	line := `mkdir -p /etc/systemd/system/ssh.socket.d && printf '[Socket]\n` + strings.Join(settings, `\n`) + `\n' > /etc/systemd/system/ssh.socket.d/limits.conf && systemctl daemon-reload && systemctl reset-failed ssh.socket && systemctl restart ssh.socket`
-	step := run(line)
+	step := done(remedy.SocketLimits, line, with)
 	step.Text += "   (the unit is called sshd.socket on RHEL, Fedora and SUSE)"
 	return []remedy.Remedy{{
 		ID: "raise-socket-limits", Side: remedy.Server, Risk: remedy.CanLockOut, Cures: cures.Name(),

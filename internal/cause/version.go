@@ -120,7 +120,7 @@ func fixGaps(v *fact.View, gaps []gap, client release) []remedy.Remedy {
 	banner, _ := fact.HandshakeBanner.In(v)
 	if narrowed && strings.Contains(banner, "OpenSSH") && len(onServer) == len(gaps) {
 		plans = append(plans, remedy.Remedy{
-			ID: "server-offers-more", Side: remedy.Server, Risk: remedy.ReloadsSSHD, Cures: gaps[0].theirs.Name(),
+			ID: "server-offers-more", Unless: []string{"client-offers-more"}, Side: remedy.Server, Risk: remedy.ReloadsSSHD, Cures: gaps[0].theirs.Name(),
 			Summary: "or let the server offer in addition what this client knows",
 			Steps: []remedy.Step{{
 				Kind: remedy.SSHDConfig, With: onServer,
@@ -145,7 +145,7 @@ func offerMore(cures fact.Any, offer map[string]string, narrowed bool) remedy.Re
 		plan.Summary = "let ssh offer it again: a line of the client's configuration leaves it out"
 	}
 	if offer["HostKeyAlgorithms"] == "+ssh-rsa" {
-		plan.Steps = append(plan.Steps, typed("to log in with an RSA key, in the same place also", "PubkeyAcceptedAlgorithms +ssh-rsa"), typed("on RHEL 9 and later the system's policy has to allow SHA-1 too", "update-crypto-policies --set DEFAULT:SHA1"))
+		plan.Steps = append(plan.Steps, note(typed("to log in with an RSA key, in the same place also", "PubkeyAcceptedAlgorithms +ssh-rsa")), note(typed("on RHEL 9 and later the system's policy has to allow SHA-1 too", "update-crypto-policies --set DEFAULT:SHA1")))
 	}
 	return plan
 }

@@ -11,11 +11,15 @@ type Remedy struct {
 	Summary string // one sentence, in the imperative
 	Cures   string // name of the fact that must read differently afterwards
 	Steps   []Step
+	// Unless are the IDs of remedies before it in its finding: where one of
+	// them is carried out, this one is not needed. See [Choose].
+	Unless []string
 }
 
 // A Step is one act. Text is what a person would do, exact to the letter: the
 // line and the file it belongs in, or the command to type. Kind and With say
-// the same for a machine; a step that only a person can do has Kind [Advice].
+// the same for a machine. With may have "run" beside that: a command line, which
+// Text begins with.
 type Step struct {
 	Text string
 	Kind Kind
@@ -45,11 +49,30 @@ const (
 // Kind names the way in which a step can be carried out.
 type Kind string
 
-// The kinds of steps.
+// The kinds of steps that people take. A remedy with one of them is theirs.
 const (
-	Advice     Kind = "advice"      // With is empty
-	SSHConfig  Kind = "ssh_config"  // With: option → value, for this host
-	SSHDConfig Kind = "sshd_config" // With: option → value
-	Sysctl     Kind = "sysctl"      // With: name → value
-	Command    Kind = "command"     // With: "run" → the command line
+	Advice  Kind = "advice"  // With may be empty
+	Command Kind = "command" // a command line that no machine types: With has "run"
+)
+
+// The kinds of steps that take nobody's part: a remedy is whole without them.
+const (
+	Note    Kind = "note"    // something to know, to look at, or to do beyond this; With may be empty
+	Implied Kind = "implied" // what lets the step before it take effect: carrying that one out includes it
+)
+
+// The kinds of steps that a machine takes: each is a file of package change.
+const (
+	SSHConfig    Kind = "ssh_config"    // With: option → value, for this host
+	SSHDConfig   Kind = "sshd_config"   // With: option → value
+	Sysctl       Kind = "sysctl"        // With: name → value
+	RouteMTU     Kind = "route_mtu"     // With: "to" → address, "mtu" → bytes
+	InterfaceMTU Kind = "interface_mtu" // With: "device" → name, "mtu" → bytes
+	MSSClamp     Kind = "mss_clamp"     // With: "mss" → bytes
+	Ban          Kind = "ban"           // With: "address" → whose ban is lifted
+	HostsDeny    Kind = "hosts_deny"    // With: "address" → who is let in
+	PrivsepDir   Kind = "privsep_dir"   // With has "run" alone
+	HostKeys     Kind = "host_keys"     // With has "run" alone
+	StartSSHD    Kind = "start_sshd"    // With has "run" alone
+	SocketLimits Kind = "socket_limits" // With: setting → value, of the socket unit
 )

@@ -11,20 +11,17 @@ import (
 // lines of its own, which begin with white space. Nothing is lost or added but
 // the ", " and "and" between settings.
 func setOut(s remedy.Step) string {
-	switch s.Kind {
-	case remedy.Command:
-		run := s.With["run"]
-		if note, found := strings.CutPrefix(s.Text, run); found && run != "" {
+	if run := s.With["run"]; run != "" {
+		if note, found := strings.CutPrefix(s.Text, run); found {
 			return lines(copiedIndent+strings.ReplaceAll(run, "\n", "\n"+copiedIndent), strings.TrimSpace(note))
 		}
-	case remedy.SSHConfig, remedy.SSHDConfig, remedy.Sysctl:
-		for i := range s.Text {
-			if !strings.HasPrefix(s.Text[i:], ": ") {
-				continue
-			}
-			if settings, then, ok := takeSettings(s.Text[i+2:], s.With); ok {
-				return lines(s.Text[:i+1], copiedIndent+strings.Join(settings, "\n"+copiedIndent), then)
-			}
+	}
+	for i := range s.Text {
+		if !strings.HasPrefix(s.Text[i:], ": ") {
+			continue
+		}
+		if settings, then, ok := takeSettings(s.Text[i+2:], s.With); ok {
+			return lines(s.Text[:i+1], copiedIndent+strings.Join(settings, "\n"+copiedIndent), then)
 		}
 	}
 	return s.Text
