@@ -80,6 +80,7 @@ type Reading struct {
 	Packets     int      `json:"packets,omitempty"`  // of captures
 	Others      int      `json:"others"`             // lines of other programs
 	Samples     []string `json:"samples,omitempty"`  // some of the unread lines
+	Older       int      `json:"older,omitempty"`    // lines from before the time that was asked for
 	Cut         int      `json:"cut,omitempty"`      // lines too long to be read to their end
 	Problems    []string `json:"problems,omitempty"` // what kept from reading more
 	ClockBack   int      `json:"clock_back,omitempty"`
@@ -286,6 +287,9 @@ func (t *terminal) reading(e Explanation) {
 	}
 	if r.Others > 0 {
 		parts = append(parts, count(r.Others, "line", "lines")+" of other programs")
+	}
+	if r.Older > 0 {
+		parts = append(parts, count(r.Older, "line", "lines")+" from before")
 	}
 	if r.Server != "" {
 		parts = append(parts, "the server calls itself "+visible.Line(r.Server, 100))
