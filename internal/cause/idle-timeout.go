@@ -2,6 +2,7 @@ package cause
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"sshtay/internal/fact"
@@ -22,7 +23,7 @@ var _ = register(Cause{
 	Needs: []fact.Any{
 		fact.IdleTimeout, fact.IdleSurvived, fact.IdleFatal, fact.IdleSure, fact.IdleDeaths, fact.IdleEarly, fact.IdleCame, fact.IdleAtServer, fact.IdleSaid,
 		fact.IdleHop, fact.IdleDistance, fact.IdleSpeaks, fact.IdleLost, fact.IdleLived, fact.IdleSlept, fact.IdleRefused, fact.IdleAge,
-		fact.IdleKnown, fact.IdleTried, fact.ClientConntrackIdle, fact.HandshakeBanner, fact.SSHDVersion, fact.ServerAliveInterval, fact.ServerAliveCountMax, fact.ClientAliveInterval, fact.ClientAliveCountMax,
+		fact.IdleKnown, fact.IdleTried, fact.IdleBefore, fact.IdlePatience, fact.PathHops, fact.ClientConntrackIdle, fact.HandshakeBanner, fact.SSHDVersion, fact.ServerAliveInterval, fact.ServerAliveCountMax, fact.ClientAliveInterval, fact.ClientAliveCountMax,
 	},
 	Judge: judgeIdle,
 	Fix:   fixIdle,
@@ -59,11 +60,11 @@ func judgeIdle(v *fact.View) Verdict {
 	case !seen:
 		return unknown(v, fact.IdleTimeout)
 	case !s.lost && speaks > 0:
-		return Verdict{Status: RuledOut, Reason: fmt.Sprintf("the server speaks by itself after %s of silence, and connections survive that%s: a longer silence cannot occur here", span(speaks), s.ago) + runNotes(v)}
+		return Verdict{Status: RuledOut, Reason: fmt.Sprintf("the server speaks by itself after %s of silence, and connections survive that%s: a longer silence cannot occur here", span(speaks), s.ago) + inReason(runNotes(v))}
 	case !s.lost && cutShort(v, s):
-		return Verdict{Status: Unknown, Reason: fmt.Sprintf("connections survived a silence of %s, and that is all that is known%s", span(s.survived), s.ago) + runNotes(v)}
+		return Verdict{Status: Unknown, Reason: fmt.Sprintf("connections survived a silence of %s%s: the timeout is at least that%s, and no more is known", span(s.survived), s.ago, rulesOut(s.survived)) + inReason(runNotes(v))}
 	case !s.lost:
-		return Verdict{Status: RuledOut, Reason: fmt.Sprintf("connections survived a silence of %s%s: the timeout is at least that%s", span(s.survived), s.ago, rulesOut(s.survived)) + runNotes(v)}
+		return Verdict{Status: RuledOut, Reason: fmt.Sprintf("connections survived a silence of %s%s: the timeout is at least that%s", span(s.survived), s.ago, rulesOut(s.survived)) + inReason(runNotes(v))}
 	case endedByServer(v):
 		return Verdict{Status: RuledOut, Reason: fmt.Sprintf("after %s of silence the server itself ends the connection%s: nothing on the way forgot it", span(s.timeout), s.ago)}
 	case often > 0 && often < s.survived:
@@ -81,7 +82,7 @@ func foundIdle(v *fact.View, s silence) Verdict {
 	said, isSaid := fact.IdleSaid.In(v)
 	verdict := Verdict{
 		Status: Likely, Impact: WillBreak,
-		Reason:  fmt.Sprintf("a silence of %s was survived, one of %s was not, and only %s was lost%s", span(s.survived), span(s.fatal), count(deaths, "connection"), s.ago),
+		Reason:  fmt.Sprintf("a silence of %s was survived, one of %s was not%s: %s", span(s.survived), span(s.fatal), s.ago, doubt(deaths)),
 		Summary: fmt.Sprintf("%s forgets connections that are silent for %s%s. %s", upper(deviceName(v)), span(s.timeout), vendors(v, s.timeout), comings[came].what),
 		Why:     comings[came].why,
 		Evidence: []Evidence{
@@ -108,8 +109,16 @@ func foundIdle(v *fact.View, s silence) Verdict {
 	if isSaid {
 		verdict.Evidence = append(verdict.Evidence, says(fact.IdleSaid, "ssh: %s", said))
 	}
-	verdict.Why += runNotes(v)
+	verdict.Why += inWhy(runNotes(v))
 	return verdict
+}
+
+// doubt is why a bracket is not sure.
+func doubt(deaths int) string {
+	if deaths < 2 {
+		return "only one connection was lost, which may be chance"
+	}
+	return "that is too wide for more"
 }
 
 // comings say what happens at the limit, and what ssh makes of it.
@@ -149,13 +158,25 @@ func deviceName(v *fact.View) string {
 	case isHop && isFar && hop >= distance:
 		return fmt.Sprintf("something at the server (hop %d), or right before it,", hop)
 	case isHop && hop == 1:
-		return "the first router (hop 1)"
+		return fmt.Sprintf("the first router%s (hop 1)", hopAddress(v, hop))
 	case isHop:
-		return fmt.Sprintf("a device at hop %d, or between hop %d and it,", hop, hop-1)
+		return fmt.Sprintf("a device at hop %d%s, or between hop %d%s and it,", hop, hopAddress(v, hop), hop-1, hopAddress(v, hop-1))
 	case came == "closed":
 		return "a load balancer or proxy before the server"
 	}
 	return "a device on the way"
+}
+
+// hopAddress is the address by which the router at a hop answers, in
+// parentheses; "" where it does not.
+func hopAddress(v *fact.View, hop int) string {
+	hops, _ := fact.PathHops.In(v)
+	for _, h := range hops {
+		if h.TTL == hop && !h.Host && len(h.Addresses) > 0 {
+			return " (" + strings.Join(h.Addresses, " or ") + ")"
+		}
+	}
+	return ""
 }
 
 // ownDevice says that this machine itself forgets: its first hop, and its own
@@ -201,16 +222,37 @@ func rulesOut(survived time.Duration) string {
 }
 
 // runNotes are what happened to the measurement itself.
-func runNotes(v *fact.View) (text string) {
+func runNotes(v *fact.View) (notes []string) {
+	if why, is := fact.IdleBefore.In(v); is {
+		notes = append(notes, "nobody could log in ("+strings.TrimSuffix(why, ".")+"), so a few connections were silent before the login, which a server allows for its LoginGraceTime only")
+	}
+	if age, is := fact.IdlePatience.In(v); is {
+		notes = append(notes, fmt.Sprintf("they were closed when they were %s old, because nobody had logged in", span(age)))
+	}
 	if n, _ := fact.IdleSlept.In(v); n > 0 {
-		text += fmt.Sprintf("; this machine slept %s meanwhile, and what was lost then does not count", times(n))
+		notes = append(notes, fmt.Sprintf("this machine slept %s meanwhile, and what was lost then does not count", times(n)))
 	}
 	if why, is := fact.IdleRefused.In(v); is {
-		text += "; no more connections could be opened: " + why
+		notes = append(notes, "no more connections could be opened: "+why)
 	}
 	if s, _ := measured(v); !s.lost && cutShort(v, s) {
 		tried, _ := fact.IdleTried.In(v)
-		text += fmt.Sprintf("; %s was to be tried", span(tried))
+		notes = append(notes, span(tried)+" was to be tried")
+	}
+	return notes
+}
+
+// inReason and inWhy are the notes behind a reason, and behind sentences.
+func inReason(notes []string) string {
+	if len(notes) == 0 {
+		return ""
+	}
+	return "; " + strings.Join(notes, "; ")
+}
+
+func inWhy(notes []string) (text string) {
+	for _, n := range notes {
+		text += " " + upper(n) + "."
 	}
 	return text
 }

@@ -258,11 +258,18 @@ func (l lossView) lossBefore() Verdict {
 	case l.full != "":
 		verdict.Status = Possible
 		verdict.Reason += "; " + l.full + ", and what it lost may be its own doing"
-	case l.to.Lost+l.from.Lost == 0 || l.to.Of >= 100 && l.sure <= RuledOut:
+	case !still(l.to, lost.to) && !still(l.from, lost.from):
 		verdict.Status = Possible
 		verdict.Reason += "; this check: " + l.reason()
 	}
 	return verdict
+}
+
+// still says whether this check saw of one direction what a connection of the
+// user's saw before: it lost something there, and not so much less that chance
+// would do so once in twenty times.
+func still(now, before fact.Tally) bool {
+	return sureLoss(before) >= Likely && now.Lost > 0 && now.Chance(before) >= 0.05
 }
 
 // evidence is what was counted of each direction, and of the user's

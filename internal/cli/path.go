@@ -21,13 +21,16 @@ const pathHelp = `Path shows the way to a host, router by router, and where on i
 lost. It connects once, to see how far away the host is, and then sends packets
 that die on the way; none of them begins a connection, and no privileges are
 needed. A router that answers k of n says little of itself: it is blamed only
-when what is lost up to the server begins there.
+when what is lost up to the server begins there. The one connection also shows
+how long packets may be in each direction, and whether marked ones get through;
+only where it gets stuck by that, up to four more are made. What your running
+ssh has lost on the same way is told by the kernel.
 
 On a terminal it goes on until Ctrl-C, elsewhere it asks ten times. The host and
 -F -p -i -J -l -o -4 -6 mean what they mean to ssh.
 
-Exit status: 0 nothing is wrong, 1 packets are lost or the host cannot be
-connected to, 2 wrong usage or configuration, 3 nothing could be seen.`
+Exit status: 0 nothing is wrong, 1 packets are lost, long ones vanish or the
+host cannot be connected to, 2 wrong usage or configuration, 3 nothing could be seen.`
 
 // pathOptions are what the flags of path say.
 type pathOptions struct {

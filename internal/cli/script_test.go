@@ -64,7 +64,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"sshd": startSSHD, "serve": serve, "finding": wantFinding, "verdict": wantVerdict, "login": login,
+			"sshd": startSSHD, "serve": serve, "finding": wantFinding, "verdict": wantVerdict, "login": login, "contract": wantContract,
 		},
 	})
 }
@@ -155,6 +155,16 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 			}()
 		}
 	}()
+}
+
+// wantContract holds what was printed to a contract: contract path.schema.json.
+func wantContract(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: contract FILE")
+	}
+	if err := reporttest.CheckAs(args[0], []byte(ts.ReadFile("stdout"))); err != nil {
+		ts.Fatalf("stdout is not as docs/%s has it: %v", args[0], err)
+	}
 }
 
 // A shortReport is what the stories look at.

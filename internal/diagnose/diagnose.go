@@ -101,16 +101,17 @@ func (o Options) limit() time.Duration {
 func plan(o Options) [][]probe.Probe {
 	switch {
 	case o.Target.Local():
-		return [][]probe.Probe{{probe.Config, probe.Local}}
+		return [][]probe.Probe{{probe.Config, probe.Local, probe.History}}
 	case o.Login:
 		return [][]probe.Probe{{probe.Config}, {probe.Watch}, {probe.Handshake, probe.Login, probe.MTU, probe.Hops}, {probe.Again, probe.Own, probe.Here, probe.Hole}, {probe.Twins}, {probe.Shared}, {probe.Flow}, {probe.Reset}, {probe.Corruption}, {probe.Marking}, {probe.Idle}}
 	}
 	return [][]probe.Probe{{probe.Config}, {probe.Watch}, {probe.Handshake, probe.MTU, probe.Hops}, {probe.Again, probe.Own, probe.Here, probe.Hole}, {probe.Flow}, {probe.Reset}, {probe.Idle}}
 }
 
-// wanted keeps the probes that answer a question some cause asks.
+// wanted keeps the probes that answer a question some cause asks, or the
+// report itself: it tells the machine's history.
 func wanted(probes []probe.Probe) []probe.Probe {
-	asked := map[string]bool{}
+	asked := map[string]bool{fact.LogHistory.Name(): true}
 	for _, c := range cause.All() {
 		for _, k := range c.Needs {
 			asked[k.Name()] = true

@@ -147,7 +147,7 @@ func side(s *sshlog.Seen) string {
 
 func reading(s *sshlog.Story) report.Reading {
 	return report.Reading{
-		Files: []string{}, Lines: s.Lines, Packets: s.Packets, Others: s.Others, Samples: s.Samples, Cut: s.Cut, ClockBack: s.Backward, From: report.When(s.From), To: report.When(s.To),
+		Files: []string{}, Lines: s.Lines, Packets: s.Packets, Others: s.Others, Older: s.Before, Samples: s.Samples, Cut: s.Cut, ClockBack: s.Backward, From: report.When(s.From), To: report.When(s.To),
 		Server: s.Software, OpenSSH: s.Versions.String(), Attempts: s.Attempts, Connections: s.Clients, Logins: s.Logins,
 	}
 }

@@ -152,15 +152,16 @@ var shows = map[sshlog.Symptom]row{
 		"source-refused": 0.03, "keepalive": 0.1, "address-changed": 0.08, "idle-timeout": 0.04, other: 0.005},
 
 	// What a server tells of itself.
-	sshlog.StartupDrop:    names("startup-throttle"),
-	sshlog.Penalty:        names("source-refused"),
-	sshlog.PenaltyNote:    {"source-refused": 0.1, other: 0.02},
-	sshlog.TCPWrapped:     names("source-refused"),
-	sshlog.AddressBanned:  {"source-refused": 0.3, other: 0.01}, // bans of strangers are a server's daily bread
-	sshlog.UserRefused:    {"auth": 0.2, "source-refused": 0.01, other: 0.002},
-	sshlog.GraceTimeout:   {"login-grace": 0.4, "startup-throttle": 0.05, "path-mtu": 0.02, "server-resources": 0.02, other: 0.004},
-	sshlog.NoMoreSessions: names("max-sessions"),
-	sshlog.MaxAuthTries:   {"auth": 0.3, "source-refused": 0.02, other: 0.01},
+	sshlog.StartupDrop:      names("startup-throttle"),
+	sshlog.Penalty:          names("source-refused"),
+	sshlog.PenaltyNote:      {"source-refused": 0.1, other: 0.02},
+	sshlog.TCPWrapped:       names("source-refused"),
+	sshlog.ConnectionDenied: names("source-refused"),
+	sshlog.AddressBanned:    {"source-refused": 0.3, other: 0.01}, // bans of strangers are a server's daily bread
+	sshlog.UserRefused:      {"auth": 0.2, "source-refused": 0.01, other: 0.002},
+	sshlog.GraceTimeout:     {"login-grace": 0.4, "startup-throttle": 0.05, "path-mtu": 0.02, "server-resources": 0.02, other: 0.004},
+	sshlog.NoMoreSessions:   names("max-sessions"),
+	sshlog.MaxAuthTries:     {"auth": 0.3, "source-refused": 0.02, other: 0.01},
 	sshlog.ClientSilent: {"path-loss": 0.3, "idle-timeout": 0.08, "address-changed": 0.3, "server-idle-policy": 0.3, "keepalive": 0.3, "path-mtu": 0.05, "traffic-class": 0.1,
 		"duplicate-address": 0.1, other: 0.004},
 	sshlog.Inactive:         names("server-idle-policy"),

@@ -29,6 +29,31 @@ func (t Tally) Bounds() (low, high float64) {
 	return max(0, middle-half), min(1, middle+half)
 }
 
+// Chance is how probable it is that t loses as little as it does, or less,
+// when it loses as much as o in truth (Fisher's exact test, one-sided): 1 where
+// it loses no less. Nothing tried says nothing, which is 1 too.
+func (t Tally) Chance(o Tally) float64 {
+	if t.Of == 0 || o.Of == 0 || t.Ratio() >= o.Ratio() {
+		return 1
+	}
+	// Of all ways to spread what was lost over both, those where t has as little
+	// of it, or less. They get rarer and rarer, the less it is.
+	lost, p := t.Lost+o.Lost, 0.0
+	for k := t.Lost; k >= max(0, lost-o.Of); k-- {
+		one := math.Exp(choose(t.Of, k) + choose(o.Of, lost-k) - choose(t.Of+o.Of, lost))
+		if p += one; one <= p*1e-6 {
+			break
+		}
+	}
+	return min(p, 1)
+}
+
+// choose is the logarithm of the number of ways to choose k of n.
+func choose(n, k int) float64 {
+	lg := func(n int) float64 { v, _ := math.Lgamma(float64(n) + 1); return v }
+	return lg(n) - lg(k) - lg(n-k)
+}
+
 // Add adds another tally.
 func (t *Tally) Add(o Tally) { t.Lost, t.Of = t.Lost+o.Lost, t.Of+o.Of }
 

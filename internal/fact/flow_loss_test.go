@@ -54,6 +54,26 @@ func TestBounds(t *testing.T) {
 	}
 }
 
+// TestChance holds the values against tables of Fisher's exact test.
+func TestChance(t *testing.T) {
+	for _, c := range []struct {
+		a, b Tally
+		want float64
+	}{
+		{Tally{}, Tally{5, 10}, 1},
+		{Tally{0, 10}, Tally{}, 1},
+		{Tally{5, 10}, Tally{5, 10}, 1},
+		{Tally{0, 3}, Tally{3, 3}, 0.05},
+		{Tally{1, 10}, Tally{9, 10}, 0.000547},
+		{Tally{1, 10}, Tally{11, 14}, 0.001380},
+		{Tally{0, 1 << 31}, Tally{1 << 31, 1 << 31}, 0},
+	} {
+		if got := c.a.Chance(c.b); math.Abs(got-c.want) > 0.000001 {
+			t.Errorf("%v against %v: %.6f, want %.6f", c.a, c.b, got, c.want)
+		}
+	}
+}
+
 // TestBoundsEnclose: the ratio lies between its bounds, and more packets with
 // the same ratio bring them nearer.
 func TestBoundsEnclose(t *testing.T) {

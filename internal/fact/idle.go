@@ -31,6 +31,8 @@ var (
 	IdleRefused  = define[string]("idle.refused", "", "why could no more connections be opened?")
 	IdleTried    = define[time.Duration]("idle.tried", "s", "up to which silence was tried?")
 	IdleAge      = define[time.Duration]("idle.age", "s", "how long ago was this measured, on this network?")
+	IdleBefore   = define[string]("idle.before_login", "", "why could nobody log in, so that connections were silent before the login? absent when they were logged in")
+	IdlePatience = define[time.Duration]("idle.patience", "s", "how old was the connection that talked when it was closed because nobody logged in? absent when it was not")
 	IdlePath     = define[string]("idle.path", "", "which way was measured: direct, or the leg behind which jump host?")
 
 	ClientConntrackIdle = define[time.Duration]("client.conntrack_established", "s", "after how much silence does this machine's own connection tracking forget a TCP connection? absent when there is none")

@@ -74,15 +74,8 @@ var ErrNotFound = errors.New("program not found")
 type Local struct{}
 
 // ReadFile implements [Host]. A pipe or a device is refused: it may never end.
-func (Local) ReadFile(_ context.Context, name string, limit int) ([]byte, error) {
-	info, err := os.Stat(name)
-	if err == nil && !info.Mode().IsRegular() && !info.IsDir() && name != os.DevNull {
-		err = &fs.PathError{Op: "read", Path: name, Err: errors.New("not a regular file")}
-	}
-	if err != nil {
-		return nil, err
-	}
-	f, err := os.Open(name)
+func (l Local) ReadFile(_ context.Context, name string, limit int) ([]byte, error) {
+	f, err := l.Open(name)
 	if err != nil {
 		return nil, err
 	}
@@ -92,4 +85,17 @@ func (Local) ReadFile(_ context.Context, name string, limit int) ([]byte, error)
 		return data[:limit], ErrTooLarge
 	}
 	return data, err
+}
+
+// Open opens a file to be read as a stream, as large logs are. A pipe or a
+// device is refused: it may never end.
+func (Local) Open(name string) (*os.File, error) {
+	info, err := os.Stat(name)
+	if err == nil && !info.Mode().IsRegular() && !info.IsDir() && name != os.DevNull {
+		err = &fs.PathError{Op: "read", Path: name, Err: errors.New("not a regular file")}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return os.Open(name)
 }

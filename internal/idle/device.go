@@ -1,6 +1,9 @@
 package idle
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // The device is found by keepalives of the kernel that are sent with a small
 // TTL. They refresh what every device up to the hop where they expire knows of
@@ -46,7 +49,6 @@ const (
 	CountsData = "counts-data" // keepalives of the kernel do not refresh it, even those that reach the server
 	Unsteady   = "unsteady"    // a hop farther away died, one nearer by lived, and again
 	TooShort   = "too-short"   // keepalives cannot be sent as often as would be needed
-	NoTTL      = "no-ttl"      // the socket takes no TTL or keepalives here
 	NotLooked  = "not-looked"  // the run ended before
 	Refused    = "refused"     // no connection could be opened any more
 )
@@ -106,7 +108,7 @@ func device(all map[int]tally, hops int) (hop int, why string, try []int) {
 // where there are many.
 func (p *Plan) hops() []int {
 	low, _, _, _ := bracket(p.samples)
-	if p.o.Blind || low/3 < leastEvery || p.refused != "" {
+	if low/3 < leastEvery || p.refused != "" {
 		return nil
 	}
 	_, _, try := device(hopTally(p.samples), p.o.Hops)
@@ -134,13 +136,11 @@ func (p *Plan) search(now, low, high time.Duration) {
 			c.target = high + high/50 + 300*time.Millisecond
 		}
 	}
-	for _, ttl := range p.hops() {
-		if tried[ttl] {
-			continue
-		}
+	hops := slices.DeleteFunc(p.hops(), func(ttl int) bool { return tried[ttl] })
+	for i, ttl := range hops {
 		c := p.free()
 		if c == nil {
-			p.open()
+			p.open(len(hops) - i)
 			return
 		}
 		p.sleep(now, c, ttl, (low / 3).Truncate(time.Second))

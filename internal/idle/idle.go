@@ -17,12 +17,13 @@ import (
 
 // Options bound a plan.
 type Options struct {
-	UpTo  time.Duration // the longest silence of interest
-	Slots int           // connections open at once, the talking one included
-	Every time.Duration // how far apart connections can be opened, on average
-	Hops  int           // routers to the server and the server itself; 0 is not known
-	Once  bool          // a connection that was woken cannot sleep again, and none talks
-	Blind bool          // the socket cannot be given a TTL or keepalives: the device cannot be looked for
+	UpTo   time.Duration // the longest silence of interest
+	Slots  int           // connections open at once, the talking one included
+	AtOnce int           // of these, so many may be on their way in at the same time; the first one is alone
+	Total  int           // connections in the whole run; 0 is any number
+	Notice time.Duration // it takes so long from an answer to Wake until the connection is spoken on
+	Every  time.Duration // how far apart connections can be opened, on average
+	Hops   int           // routers to the server and the server itself; 0 is not known
 }
 
 // Known are the idle timeouts that devices on a path commonly have, as their
@@ -108,7 +109,9 @@ type rung struct {
 // more than the timeout has passed.
 const (
 	ratio    = 1.2
-	lowest   = 20 // the first rung is this part of the longest silence ...
+	shortest = 6 * time.Second         // for which a third more than the timeout is promised
+	overhead = 2200 * time.Millisecond // until the first ones sleep, and until a death is seen
+	lowest   = 20                      // the first rung is this part of the longest silence ...
 	detect   = time.Second
 	inTime   = 5 * time.Second // a known timeout is named so long after its time
 	coarse   = 1.35            // and any other is between two rungs by this many times its own length
@@ -144,16 +147,37 @@ func ladder(upTo time.Duration) []rung {
 		if a.silence <= last {
 			continue
 		}
-		steps := int(math.Ceil(math.Log(float64(a.silence)/float64(last))/math.Log(ratio) - 1e-9))
-		by := math.Pow(float64(a.silence)/float64(last), 1/float64(steps))
-		for range steps - 1 {
-			next := time.Duration(float64(last) * by)
+		for _, next := range between(last, a.silence) {
 			rungs = append(rungs, rung{next, max(0, time.Duration(coarse*float64(last))-next-detect)})
 			last = next
 		}
 		rungs = append(rungs, a)
 	}
 	return rungs
+}
+
+// between are the rungs between two others, at most so far apart as step allows,
+// and as evenly.
+func between(low, high time.Duration) (rungs []time.Duration) {
+	at := float64(low)
+	for at < float64(high)*(1-1e-9) {
+		at *= step(time.Duration(at))
+		rungs = append(rungs, time.Duration(at))
+	}
+	even := math.Log(float64(high)/float64(low)) / math.Log(at/float64(low)) // below 1: the last one went too far
+	for i, r := range rungs {
+		rungs[i] = time.Duration(float64(low) * math.Pow(float64(r)/float64(low), even))
+	}
+	return rungs[:len(rungs)-1]
+}
+
+// step is by how much a rung may be longer than the one before it: a fifth, and
+// less for short ones, of which the logins and the end are a greater part.
+func step(last time.Duration) float64 {
+	if last < shortest {
+		return ratio
+	}
+	return max(1.08, min(ratio, coarse-float64(overhead)/float64(last)))
 }
 
 // inOrder sorts rungs by when they have to be begun. When connections can only

@@ -43,6 +43,7 @@ type conn struct {
 	since   time.Duration // when its silence began
 	target  time.Duration // how long that shall last; 0 is not decided
 	ttl     int
+	company bool // others were on their way in at the same time
 	tainted bool // its death says nothing: the path was lost while it slept, or the machine slept
 }
 
@@ -62,6 +63,7 @@ type Plan struct {
 	lost    []time.Duration // when the talking connection was lost
 	slept   int             // times that the machine itself did
 	refused string
+	alone   bool // logins are made one after the other: some that were not were refused
 	early   bool // connections end at the limit by themselves
 	most    int  // connections that were open at once
 	todo    []Action
@@ -77,15 +79,24 @@ func New(o Options) *Plan {
 func (p *Plan) Opened(id int) {
 	c := p.conns[id]
 	c.state = awake
-	if p.control == nil && !p.o.Once {
+	if p.control == nil {
 		p.control = c
 	}
 }
 
-// Refused says that a connection could not be opened, and that trying again
-// would not be polite.
+// Refused says that a connection could not be opened. Where others were on their
+// way in at the same time, that may have been the reason, and one more is tried,
+// alone; else trying again would not be polite.
 func (p *Plan) Refused(id int, why string) {
 	p.conns[id].state = gone
+	c := p.conns[id]
+	if !p.alone && c.company {
+		p.alone = true
+		return
+	}
+	if p.alone && c.company { // of the same time
+		return
+	}
 	p.refused = why
 }
 
@@ -106,7 +117,7 @@ func (p *Plan) Woke(now time.Duration, id int, silence time.Duration, came strin
 	case came != Alive && c == p.control:
 		c.state = gone
 		p.Lost(now)
-	case came != Alive, p.o.Once:
+	case came != Alive:
 		c.state = gone
 	default:
 		c.tainted = false
@@ -177,7 +188,7 @@ func (p *Plan) Done() bool {
 	switch {
 	case len(p.lost) >= mostLost, len(p.samples) >= mostSamples:
 		return true
-	case p.refused != "" && !slices.ContainsFunc(p.conns, func(c *conn) bool { return c.state != gone && (c != p.control) }):
+	case p.exhausted() && !slices.ContainsFunc(p.conns, func(c *conn) bool { return c.state != gone && c != p.control }):
 		return true
 	case high == 0:
 		return float64(low) >= 0.99*float64(p.upTo)
@@ -203,7 +214,7 @@ func (p *Plan) Next(now time.Duration) (todo []Action, again time.Duration) {
 		}
 		p.wakeDue(now)
 		for _, c := range p.conns {
-			if due := c.since + c.target; c.state == asleep && c.target > 0 && (again == 0 || due < again) {
+			if due := c.since + c.target - p.o.Notice; c.state == asleep && c.target > 0 && (again == 0 || due < again) {
 				again = due
 			}
 		}
@@ -215,7 +226,7 @@ func (p *Plan) Next(now time.Duration) (todo []Action, again time.Duration) {
 // wakeDue wakes who has slept long enough.
 func (p *Plan) wakeDue(now time.Duration) {
 	for _, c := range p.conns {
-		if c.state == asleep && c.target > 0 && c.silence(now) >= c.target {
+		if c.state == asleep && c.target > 0 && c.silence(now)+p.o.Notice >= c.target {
 			p.wake(now, c)
 		}
 	}
@@ -223,7 +234,7 @@ func (p *Plan) wakeDue(now time.Duration) {
 
 // appoint makes a connection the one that talks, where that one is gone.
 func (p *Plan) appoint() {
-	if p.control != nil || p.o.Once {
+	if p.control != nil {
 		return
 	}
 	for _, c := range p.conns {
@@ -232,7 +243,7 @@ func (p *Plan) appoint() {
 			return
 		}
 	}
-	p.open()
+	p.open(1)
 }
 
 // climb tries the rungs, until one is not survived. Connections beyond those
@@ -264,9 +275,7 @@ func (p *Plan) climb(now, low time.Duration) {
 	if !p.slowly {
 		spare = p.o.Slots
 	}
-	if len(sleepers) < len(rungs)+spare {
-		p.open()
-	}
+	p.open(len(rungs) + spare - len(sleepers))
 }
 
 // worthwhile leaves out rungs for which a connection would have to be opened
@@ -327,7 +336,7 @@ func (p *Plan) narrow(now, low, high time.Duration, deaths int) {
 		spread(now, living, floor, high)
 	}
 	if len(living) < want {
-		p.open()
+		p.open(want - len(living))
 	} else if deaths >= 2 {
 		p.search(now, low, high)
 	}
@@ -408,20 +417,34 @@ func (p *Plan) sleep(now time.Duration, c *conn, ttl int, every time.Duration) {
 }
 
 func (p *Plan) wake(now time.Duration, c *conn) {
-	c.state, c.target = waking, c.silence(now)
+	c.state, c.target = waking, c.silence(now)+p.o.Notice
 	p.todo = append(p.todo, Action{Verb: Wake, ID: c.id})
 }
 
-// open asks for one more connection. They are opened one after the other.
-func (p *Plan) open() {
-	if p.refused != "" || p.count(opening) > 0 || len(p.conns)-p.count(gone) >= p.o.Slots {
-		return
+// open asks for n more connections, less those that are on their way in.
+func (p *Plan) open(n int) {
+	most := max(1, p.o.AtOnce)
+	if p.alone || !slices.ContainsFunc(p.conns, func(c *conn) bool { return c.state != opening }) { // the first shows whether there will be any
+		most = 1
 	}
-	c := &conn{id: len(p.conns)}
-	p.conns = append(p.conns, c)
-	p.most = max(p.most, len(p.conns)-p.count(gone))
-	p.todo = append(p.todo, Action{Verb: Open, ID: c.id})
+	for under := p.count(opening); under < min(n, most) && p.mayOpen(); under++ {
+		c := &conn{id: len(p.conns), company: under > 0}
+		for _, other := range p.conns {
+			other.company = other.company || under > 0 && other.state == opening
+		}
+		p.conns = append(p.conns, c)
+		p.most = max(p.most, len(p.conns)-p.count(gone))
+		p.todo = append(p.todo, Action{Verb: Open, ID: c.id})
+	}
 }
+
+// exhausted says that no connection will be opened any more.
+func (p *Plan) exhausted() bool {
+	return p.refused != "" || p.o.Total > 0 && len(p.conns) >= p.o.Total
+}
+
+// mayOpen says whether one more connection is fair now.
+func (p *Plan) mayOpen() bool { return !p.exhausted() && len(p.conns)-p.count(gone) < p.o.Slots }
 
 func (p *Plan) count(s state) (n int) {
 	for _, c := range p.conns {

@@ -63,10 +63,11 @@ func (p *Plan) Result() Result {
 // estimate is the one known timeout in a narrow bracket, or in one that ends
 // just above it, or the bracket's middle. A reset
 // at expiry is seen a little before or after its time: the device heard from
-// the connection later or earlier than we spoke on it.
+// the connection later or earlier than we spoke on it. For the same reason a
+// silence of a little more than the timeout may be survived.
 func estimate(low, high time.Duration) (timeout time.Duration, known bool) {
 	for _, k := range Known {
-		if low < k && k <= high+high/200 && (fine(low, high) || k-k*7/100 <= low && high <= above(k)+above(k)/200) {
+		if low <= k+k/200 && k <= high+high/200 && (fine(low, high) || k-k*7/100 <= low && high <= above(k)+above(k)/200) {
 			return k, true
 		}
 	}
@@ -77,8 +78,6 @@ func (p *Plan) whichDevice() (int, string) {
 	hop, why, try := device(hopTally(p.samples), p.o.Hops)
 	low, _, _, _ := bracket(p.samples)
 	switch {
-	case p.o.Blind:
-		return 0, NoTTL
 	case len(try) == 0:
 		return hop, why
 	case low/3 < leastEvery:

@@ -15,9 +15,10 @@ type world struct {
 	login    time.Duration // how long one takes
 	burst    int           // logins in any window
 	window   time.Duration
-	data     bool // devices count data only, as proxies do
-	refuseAt int  // the login that is refused; 0 is none
-	talk     bool // the talking connection is asked all the time
+	data     bool          // devices count data only, as proxies do
+	refuseAt int           // the login that is refused; 0 is none
+	cut      time.Duration // when the run is ended; 0 is never
+	talk     bool          // the talking connection is asked all the time
 	rand     *rand.Rand
 }
 
@@ -100,6 +101,9 @@ func simulate(t fataler, w world, o Options) *run {
 		}
 		if r.plan.Done() && r.done == 0 {
 			r.done = e.at
+			return r
+		}
+		if w.cut > 0 && e.at > w.cut {
 			return r
 		}
 		if e.at > 12*o.UpTo+20*time.Minute {
@@ -187,6 +191,7 @@ func (r *run) act(now time.Duration, a Action) {
 		r.speakLater(now, a.ID, c)
 	case Wake:
 		c := r.conns[a.ID]
+		now += r.plan.o.Notice
 		silence := now - c.since
 		came, wait := Alive, 50*time.Millisecond
 		for i, d := range r.devices {
@@ -202,7 +207,7 @@ func (r *run) act(now time.Duration, a Action) {
 			if control := r.plan.control; came != Alive && control != nil && r.tooOld(now, r.conns[control.id]) {
 				r.plan.Lost(now)
 			}
-			c.gone = came != Alive || r.plan.o.Once
+			c.gone = came != Alive
 			r.plan.Woke(now, a.ID, silence, came)
 		})
 	case Close:

@@ -23,6 +23,16 @@ var Flow = Probe{Name: "flow", Yields: flowFacts, Run: runFlow}
 
 var flowFacts = []fact.Any{fact.PathFlows, fact.PathLoss, fact.PathLossToServer, fact.PathLossFromServer, fact.PathJitter, fact.PathMeasured, fact.PathHops, fact.PathDistance}
 
+// Flows counts the same of the connections that there are, and makes none.
+func Flows(ctx context.Context, env *Env, facts *fact.Set) {
+	flows, why := seeFlows(ctx, env, facts)
+	if why != "" {
+		fact.Miss(facts, why, flowFacts...)
+		return
+	}
+	putFlows(facts, flows)
+}
+
 // flowRounds of following the way, a second each, take as long as counting.
 const flowRounds = 5
 

@@ -1,10 +1,6 @@
 package probe
 
-import (
-	"math"
-
-	"sshtay/internal/fact"
-)
+import "sshtay/internal/fact"
 
 // sure is how unlikely it must be that two hops lose alike and only look
 // different, before one is said to lose less than the other.
@@ -73,23 +69,8 @@ func firstLikeHost(hops []fact.Hop, from int) int {
 }
 
 // lessLost says whether a loses less than b, more surely than chance would
-// have it (Fisher's exact test, one-sided).
+// have it.
 func lessLost(a, b fact.Hop) bool {
-	if a.Of == 0 || b.Of == 0 {
-		return false
-	}
-	// Of all ways to spread what was lost over both, those where a has as
-	// little of it, or less.
-	lost, all := a.Of-a.Answers+b.Of-b.Answers, a.Of+b.Of
-	p := 0.0
-	for k := max(0, lost-b.Of); k <= a.Of-a.Answers; k++ {
-		p += math.Exp(choose(a.Of, k) + choose(b.Of, lost-k) - choose(all, lost))
-	}
-	return p < sure
-}
-
-// choose is the logarithm of the number of ways to choose k of n.
-func choose(n, k int) float64 {
-	lg := func(n int) float64 { v, _ := math.Lgamma(float64(n) + 1); return v }
-	return lg(n) - lg(k) - lg(n-k)
+	lost := func(h fact.Hop) fact.Tally { return fact.Tally{Lost: h.Of - h.Answers, Of: h.Of} }
+	return lost(a).Chance(lost(b)) < sure
 }

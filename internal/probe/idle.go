@@ -3,6 +3,7 @@ package probe
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -22,7 +23,7 @@ var Idle = Probe{
 var idleFacts = []fact.Any{
 	fact.IdleTimeout, fact.IdleSurvived, fact.IdleFatal, fact.IdleSure, fact.IdleKnown, fact.IdleDeaths, fact.IdleEarly, fact.IdleCame, fact.IdleAtServer,
 	fact.IdleSaid, fact.IdleHop, fact.IdleDistance, fact.IdleSpeaks, fact.IdleLost, fact.IdleLived, fact.IdleSlept, fact.IdleRefused, fact.IdleTried,
-	fact.IdleAge, fact.IdlePath,
+	fact.IdleAge, fact.IdlePath, fact.IdleBefore, fact.IdlePatience,
 }
 
 func runIdle(ctx context.Context, env *Env, facts *fact.Set) {
@@ -39,20 +40,35 @@ func runIdle(ctx context.Context, env *Env, facts *fact.Set) {
 		fact.Miss(facts, why, idleFacts...)
 		return
 	}
-	if reason, failed := fact.LoginReason.Get(facts); failed && reason != "other-command" && reason != "session-refused" && reason != "no-answer" {
-		fact.Miss(facts, "the login failed, and only connections that are logged in may be silent for long", idleFacts...)
+	works, why, before := loginWorks(facts)
+	var r *idleRun
+	var found idle.Result
+	if works {
+		r, found = afterLogin(ctx, env, facts, to)
+		if len(r.born) == 0 { // as where the user typed a password for the first login
+			works, why, before = false, found.Refused, true
+		}
+	}
+	switch {
+	case works:
+	case before && ctx.Err() == nil:
+		r, found = beforeLogin(ctx, env, facts, to, why)
+	default:
+		fact.Miss(facts, "the login failed, and only connections that are logged in may be silent for long: "+why, idleFacts...)
 		return
 	}
-	kind, _ := fact.SessionKind.Get(facts)
-	r := &idleRun{
-		IdleRun: env.Idle, env: env, shell: kind == "shell", open: idleSession(env, to, kind == "shell"),
-		plan: idle.New(idle.Options{UpTo: env.Idle.UpTo, Slots: idleSlots, Every: env.Idle.Within / time.Duration(max(env.Idle.Logins, 1)), Hops: hopsTo(facts)}),
-	}
-	found := r.run(ctx)
 	r.put(facts, found)
 	if found.Low > 0 || found.High > 0 {
 		keep(ctx, env, facts)
 	}
+}
+
+// afterLogin is a run of logins.
+func afterLogin(ctx context.Context, env *Env, facts *fact.Set, to netip.AddrPort) (*idleRun, idle.Result) {
+	kind, _ := fact.SessionKind.Get(facts)
+	r := &idleRun{IdleRun: env.Idle, env: env, open: idleSession(env, to, kind == "shell")}
+	r.plan = idle.New(idle.Options{UpTo: r.UpTo, Slots: idleSlots, AtOnce: idleAtOnce, Every: r.every(), Notice: notice(kind == "shell"), Hops: hopsTo(facts)})
+	return r, r.run(ctx)
 }
 
 // ownConntrack reads the timeout of this machine's own connection tracking.
@@ -68,7 +84,6 @@ var noHop = map[string]string{
 	idle.CountsData: "keepalives of the kernel did not help, not even those that reach the other end: the device answers them itself, as proxies do, or counts data only",
 	idle.Unsteady:   "keepalives that go a part of the way helped once and not again: the way changes, or loses too much",
 	idle.TooShort:   "the timeout is so short that the kernel cannot send keepalives often enough",
-	idle.NoTTL:      "keepalives cannot be sent a part of the way on this connection",
 	idle.NotLooked:  "the run ended before that was tried",
 	idle.Refused:    "no more connections could be opened to try it",
 }
@@ -90,6 +105,8 @@ func (r *idleRun) put(facts *fact.Set, f idle.Result) {
 		{f.Slept > 0, func() { fact.IdleSlept.Put(facts, f.Slept, source) }},
 		{f.Lost > 0, func() { fact.IdleLived.Put(facts, r.lived, source) }},
 		{f.Refused != "", func() { fact.IdleRefused.Put(facts, f.Refused, source) }},
+		{r.before != "", func() { fact.IdleBefore.Put(facts, r.before, "ssh") }},
+		{r.patient > 0, func() { fact.IdlePatience.Put(facts, r.patient, source) }},
 		{f.Early > 0, func() { fact.IdleEarly.Put(facts, f.Shortest, source) }},
 	}
 	for _, o := range optional {

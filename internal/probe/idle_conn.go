@@ -15,14 +15,26 @@ import (
 	"sshtay/internal/idle"
 	"sshtay/internal/sock"
 	"sshtay/internal/sshlog"
+	"sshtay/internal/sshwire"
 	"sshtay/internal/visible"
 )
 
-// An idleConn is one login that can fall silent and be woken.
+// An idleLine is a connection whose end others see to.
+type idleLine interface {
+	Info() (sock.Info, error)
+	Ended() <-chan struct{} // closed when it has ended by itself
+	Reason() string         // for which it has, a word of login.reason, or ""
+	Words() string          // what ssh printed about that, or ""
+	Close()
+}
+
+// An idleConn is one connection that can fall silent and be woken.
 type idleConn struct {
 	id   int
-	ssh  *session
-	peer string // the client's address and port as the server sees them; "" when no shell answers there
+	line idleLine
+	tcp  *net.TCPConn // never to be read from or written to
+	ssh  *session     // that speaks on it, nil before a login
+	peer string       // the client's address and port as the server sees them; "" when no shell answers there
 
 	turn   sync.Mutex // of who speaks on it, guards what follows down to over
 	silent bool
@@ -41,12 +53,27 @@ type idleConn struct {
 
 // idleSSH are the settings that make a connection silent: nothing is sent but
 // what we write. Key strokes are obscured on terminals only, and there is none.
+// Two dozen key exchanges keep both machines busy, so the cheapest that the
+// user's ssh offers comes first: what is said on these connections is no secret.
 func idleSSH(env *Env) []string {
 	options := []string{"ServerAliveInterval=0", "TCPKeepAlive=no", "RekeyLimit=default none"}
+	if all := cheapFirst(strings.Split(env.value("kexalgorithms"), ",")); len(all) > 1 {
+		options = append(options, "KexAlgorithms="+strings.Join(all, ","))
+	}
 	if env.value("channeltimeout") != "" {
 		options = append(options, "ChannelTimeout=none")
 	}
 	return options
+}
+
+// cheapKex are the key exchanges that take the least time, the cheapest first:
+// curve25519 takes ssh 10 ms where sntrup761 takes 110.
+var cheapKex = []string{"curve25519-sha256", "curve25519-sha256@libssh.org", "ecdh-sha2-nistp256"}
+
+// cheapFirst puts those first.
+func cheapFirst(all []string) []string {
+	first := slices.DeleteFunc(slices.Clone(cheapKex), func(name string) bool { return !slices.Contains(all, name) })
+	return append(first, slices.DeleteFunc(slices.Clone(all), func(name string) bool { return slices.Contains(cheapKex, name) })...)
 }
 
 // idleMark begins the line with which the shell on the server says that it is
@@ -100,7 +127,7 @@ func (c *idleConn) await(ctx context.Context, holds func() bool) error {
 		}
 		select {
 		case <-news:
-		case <-c.ssh.Ended():
+		case <-c.line.Ended():
 			return fmt.Errorf("%s", c.ssh.Why())
 		case <-ctx.Done():
 			return context.Cause(ctx)
@@ -120,10 +147,17 @@ func (c *idleConn) ready(ctx context.Context, shell bool) error {
 }
 
 // send has the server answer once: its shell, or where there is none its
-// kernel, which answers a keepalive. It returns whether the answer is there.
+// kernel, which acknowledges what sshd is to ignore or, where keys were
+// exchanged, a keepalive. It returns whether the answer is there.
 func (c *idleConn) send(before sock.Info) (answered func(sock.Info) bool) {
-	if c.peer == "" {
-		c.ssh.Conn.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: time.Second, Interval: time.Second, Count: 127})
+	switch {
+	case c.ssh == nil:
+		message, rest := sshwire.Filler(1)
+		c.tcp.SetWriteDeadline(time.Now().Add(time.Second))
+		c.tcp.Write(append(message, rest...))
+		return func(i sock.Info) bool { return i.BytesAcked > before.BytesAcked }
+	case c.peer == "":
+		c.tcp.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: time.Second, Interval: time.Second, Count: 127})
 		return func(i sock.Info) bool { return i.SegmentsIn > before.SegmentsIn }
 	}
 	n := c.asked.Add(1)
@@ -147,7 +181,7 @@ const (
 // has sent the question again and again, it does not wait for ssh to give up.
 // Patience is for lines that lose packets.
 func (c *idleConn) ask(ctx context.Context, resent int) string {
-	before, err := c.ssh.Info()
+	before, err := c.line.Info()
 	if err == nil && before.State != established {
 		return c.ending(c.silent)
 	}
@@ -157,7 +191,7 @@ func (c *idleConn) ask(ctx context.Context, resent int) string {
 	defer tick.Stop()
 	defer c.quiet()
 	for {
-		info, err := c.ssh.Info()
+		info, err := c.line.Info()
 		waited := time.Since(begin)
 		switch {
 		case answered(info):
@@ -165,7 +199,7 @@ func (c *idleConn) ask(ctx context.Context, resent int) string {
 		case err == nil && info.State != established:
 			return c.ending(false)
 		case err == nil && info.Backoff+info.Retransmits > 0 && info.Unacked > 0 && info.TotalRetrans-before.TotalRetrans >= resent && waited > leastPatience+4*info.RTT,
-			c.peer == "" && waited > 3*time.Second+4*info.RTT:
+			c.byKernel() && waited > 3*time.Second+4*info.RTT:
 			return idle.Silent
 		case waited > mostPatience && err == nil && info.BytesAcked > before.BytesAcked && info.Unacked == 0:
 			return idle.Alive // the path is; who should answer there is busy
@@ -174,7 +208,7 @@ func (c *idleConn) ask(ctx context.Context, resent int) string {
 		}
 		select {
 		case <-tick.C:
-		case <-c.ssh.Ended():
+		case <-c.line.Ended():
 			return c.ending(false)
 		case <-ctx.Done():
 			return ""
@@ -186,26 +220,39 @@ func (c *idleConn) ask(ctx context.Context, resent int) string {
 // whose ssh has ended; early is before anybody woke it.
 func (c *idleConn) ending(early bool) string {
 	select {
-	case <-c.ssh.Ended():
+	case <-c.line.Ended():
 	case <-time.After(time.Second): // its words are worth a moment
 	}
-	info, err := c.ssh.Info()
-	reset := err == nil && info.State == tcpClosed || c.ssh.Reason() == "reset"
+	info, err := c.line.Info()
+	reset := err == nil && info.State == tcpClosed || c.line.Reason() == "reset"
 	switch {
 	case reset && early:
 		return idle.ResetEarly
 	case reset:
 		return idle.Reset
-	case early && err == nil && info.BytesReceived > c.seen.BytesReceived+1: // the kernel counts the FIN
+	case early && c.ssh != nil && err == nil && info.BytesReceived > c.seen.BytesReceived+1: // the kernel counts the FIN
 		return idle.ClosedSaid
 	}
 	return idle.Closed
 }
 
+// byKernel says that nothing on the server answers but its kernel, and that to
+// keepalives only.
+func (c *idleConn) byKernel() bool { return c.ssh != nil && c.peer == "" }
+
+// notice is how long before the end of a silence one has to begin to wake the
+// connection: the kernel sends its first keepalive after a second.
+func notice(shell bool) time.Duration {
+	if shell {
+		return 0
+	}
+	return time.Second
+}
+
 // quiet ends what send or fallSilent set on the socket.
 func (c *idleConn) quiet() {
-	if c.peer == "" {
-		c.ssh.Conn.SetKeepAliveConfig(net.KeepAliveConfig{Enable: false})
+	if c.byKernel() {
+		c.tcp.SetKeepAliveConfig(net.KeepAliveConfig{Enable: false})
 	}
 }
 
@@ -219,11 +266,11 @@ func (c *idleConn) fallSilent(now func() time.Duration, ttl int, every time.Dura
 	if ttl > 0 {
 		time.Sleep(settle)
 		if ttl < idle.Full {
-			err = sock.SetTTL(c.ssh.Conn, ttl)
+			err = sock.SetTTL(c.tcp, ttl)
 		}
-		c.ssh.Conn.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: every, Interval: every, Count: 127})
+		c.tcp.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: every, Interval: every, Count: 127})
 	}
-	c.seen, _ = c.ssh.Info()
+	c.seen, _ = c.line.Info()
 	c.since, c.ttl, c.silent = now(), ttl, true
 	return err
 }
@@ -231,8 +278,8 @@ func (c *idleConn) fallSilent(now func() time.Duration, ttl int, every time.Dura
 // rouse undoes fallSilent, before the connection is spoken on again.
 func (c *idleConn) rouse() {
 	if c.ttl > 0 {
-		c.ssh.Conn.SetKeepAliveConfig(net.KeepAliveConfig{Enable: false})
-		sock.SetTTL(c.ssh.Conn, -1) // the system's own
+		c.tcp.SetKeepAliveConfig(net.KeepAliveConfig{Enable: false})
+		sock.SetTTL(c.tcp, -1) // the system's own
 	}
 }
 
@@ -243,7 +290,7 @@ const lastWords = time.Second
 // heard says that the server spoke on a silent connection, which lives on, and
 // when. What comes at once still belongs to what was said before.
 func (c *idleConn) heard(now time.Duration) (at time.Duration, is bool) {
-	info, err := c.ssh.Info()
+	info, err := c.line.Info()
 	if err != nil || !c.silent || c.ttl > 0 || info.State != established || info.SegmentsIn <= c.seen.SegmentsIn {
 		return 0, false
 	}

@@ -10,7 +10,6 @@ import (
 
 	"sshtay/internal/fact"
 	"sshtay/internal/idle"
-	"sshtay/internal/sock"
 )
 
 // An IdleRun says how connections are to be left silent.
@@ -28,19 +27,27 @@ func (r IdleRun) Limit() time.Duration {
 	if r.UpTo <= 0 {
 		return 0
 	}
-	return 4*r.UpTo + time.Minute + 3*idleSlots*r.Within/time.Duration(max(r.Logins, 1))
+	return 4*r.UpTo + time.Minute + 3*idleSlots*r.every()
 }
 
-// idleSlots is how many connections a run has open at once.
-const idleSlots = 24
+// every is how far apart logins may be, on average.
+func (r IdleRun) every() time.Duration { return r.Within / time.Duration(max(r.Logins, 1)) }
+
+// idleSlots is how many connections a run has open at once, and idleAtOnce how
+// many of these may be logging in at the same time: sshd begins to refuse some
+// from ten on.
+const (
+	idleSlots  = 24
+	idleAtOnce = 5
+)
 
 // idleRun is one run at work. Its loop alone touches the plan; what takes time
 // happens elsewhere and comes back as a function for the loop.
 type idleRun struct {
 	IdleRun
 	env    *Env
-	open   func(context.Context) (*session, error)
-	shell  bool
+	open   func(context.Context) (*idleConn, error) // one that talks
+	before string                                   // why nobody logs in, or ""
 	plan   *idle.Plan
 	conns  map[int]*idleConn
 	events chan func()
@@ -54,6 +61,8 @@ type idleRun struct {
 	words   map[string]string // what ssh printed, by what its connection came to
 	born    map[int]time.Duration
 	lived   time.Duration // how old the talking connection was when it was lost
+	patient time.Duration // and when the server closed it, because nobody logged in
+	stop    context.CancelFunc
 }
 
 func (r *idleRun) now() time.Duration { return time.Since(r.begin) + asleepFor() - r.slept }
@@ -69,7 +78,7 @@ const (
 func (r *idleRun) run(ctx context.Context) idle.Result {
 	r.begin, r.slept, r.conns, r.born = time.Now(), asleepFor(), map[int]*idleConn{}, map[int]time.Duration{}
 	r.events, r.server, r.words = make(chan func()), map[string]int{}, map[string]string{}
-	ctx, stop := context.WithCancel(ctx)
+	ctx, r.stop = context.WithCancel(ctx)
 	poll := time.NewTicker(min(max(r.UpTo/2000, 50*time.Millisecond), time.Second))
 	defer poll.Stop()
 	for !r.plan.Done() && ctx.Err() == nil {
@@ -94,7 +103,7 @@ func (r *idleRun) run(ctx context.Context) idle.Result {
 		case <-ctx.Done():
 		}
 	}
-	stop()
+	r.stop()
 	r.closeAll()
 	return r.plan.Result()
 }
@@ -125,7 +134,7 @@ func (c *idleConn) close() {
 		c.rouse()
 	}
 	c.over = true
-	c.ssh.Close()
+	c.line.Close()
 }
 
 // do carries out what the plan wants.
@@ -151,38 +160,30 @@ func (r *idleRun) do(ctx context.Context, a idle.Action) {
 
 // login opens a connection, as soon as that is polite.
 func (r *idleRun) login(ctx context.Context, id int) {
-	c := &idleConn{id: id}
+	var c *idleConn
 	err := r.env.Budget.Allow(ctx, r.Logins, r.Within)
 	if err == nil {
-		c.ssh, err = r.open(ctx)
-	}
-	if err == nil {
-		c.start()
-		patience, cancel := context.WithTimeoutCause(ctx, shellTime, errors.New("the login took too long"))
-		err = c.ready(patience, r.shell)
-		cancel()
-		if err != nil {
-			c.ssh.Close()
-		}
+		c, err = r.open(ctx)
 	}
 	r.tell(ctx, func() {
 		if err != nil {
 			r.plan.Refused(id, err.Error())
 			return
 		}
+		c.id = id
 		r.conns[id], r.born[id] = c, r.now()
 		r.plan.Opened(id)
 		r.works.Go(func() { r.mourn(ctx, c) })
 	})
 	if ctx.Err() != nil && err == nil {
-		c.ssh.Close()
+		c.line.Close()
 	}
 }
 
 // mourn waits for a connection to end by itself.
 func (r *idleRun) mourn(ctx context.Context, c *idleConn) {
 	select {
-	case <-c.ssh.Ended():
+	case <-c.line.Ended():
 	case <-ctx.Done():
 		return
 	}
@@ -206,7 +207,7 @@ func (r *idleRun) wake(ctx context.Context, c *idleConn) {
 		c.turn.Unlock()
 		return
 	}
-	silence := r.now() - c.since
+	silence := r.now() - c.since + notice(!c.byKernel())
 	c.rouse()
 	came := c.ask(ctx, leastResent)
 	c.silent, c.ttl, c.talked = false, 0, time.Now()
@@ -232,16 +233,29 @@ func (r *idleRun) died(ctx context.Context, c *idleConn, silence time.Duration, 
 	if ctx.Err() != nil {
 		return
 	}
-	lives, server := false, ""
+	if r.before != "" && came == idle.Closed && control != c { // one may be closed shortly before the other
+		select {
+		case <-time.After(graceSpread):
+		case <-ctx.Done():
+			return
+		}
+	}
+	lives, server, how := false, "", came
 	if control != nil && control != c {
 		control.turn.Lock()
-		lives = !control.over && control.ask(ctx, steadyResent) == idle.Alive
+		if !control.over {
+			how = control.ask(ctx, steadyResent)
+			lives = how == idle.Alive
+		}
 		if lives {
 			server = control.atServer(ctx, c)
 		}
 		control.turn.Unlock()
 	}
 	r.tell(ctx, func() {
+		if control != nil && !lives && r.graceOver(control, how) {
+			return
+		}
 		if control != nil && !lives && control == r.control {
 			r.lose()
 		}
@@ -253,7 +267,7 @@ func (r *idleRun) died(ctx context.Context, c *idleConn, silence time.Duration, 
 		if server != "" && lives {
 			r.server[server]++
 		}
-		if words := c.ssh.Words(); words != "" && lives {
+		if words := c.line.Words(); words != "" && lives {
 			r.words[came] = cmp.Or(r.words[came], words)
 		}
 		delete(r.conns, c.id)
@@ -266,6 +280,17 @@ func (r *idleRun) lose() {
 	r.lived = r.now() - r.born[r.control.id]
 	r.plan.Lost(r.now())
 	r.control = nil
+}
+
+// graceOver says that the talking connection was closed because nobody has
+// logged in, and ends the run: that says nothing about silence.
+func (r *idleRun) graceOver(c *idleConn, came string) bool {
+	if r.before == "" || c != r.control || came != idle.Closed {
+		return false
+	}
+	r.patient = r.now() - r.born[c.id]
+	r.stop()
+	return true
 }
 
 // look sees what happened to those that sleep, and lets those talk that do not.
@@ -309,6 +334,7 @@ func (r *idleRun) talk(ctx context.Context, c *idleConn) {
 		switch {
 		case !over:
 			r.plan.Answers(c.id)
+		case r.graceOver(c, came):
 		case c == r.control:
 			r.lose()
 		default:
@@ -319,14 +345,26 @@ func (r *idleRun) talk(ctx context.Context, c *idleConn) {
 	})
 }
 
-// idleSession returns how a connection for a run is opened.
-func idleSession(env *Env, to netip.AddrPort, shell bool) func(context.Context) (*session, error) {
+// idleSession returns how a login for a run is made.
+func idleSession(env *Env, to netip.AddrPort, shell bool) func(context.Context) (*idleConn, error) {
 	command := ""
 	if shell {
 		command = idleCommand
 	}
-	return func(ctx context.Context) (*session, error) {
-		return openSession(ctx, env, to, trial{Silent: true, SSH: idleSSH(env), Command: command, Socket: sock.Options{}})
+	return func(ctx context.Context) (*idleConn, error) {
+		s, err := openSession(ctx, env, to, trial{Silent: true, SSH: idleSSH(env), Command: command, Allowed: true})
+		if err != nil {
+			return nil, err
+		}
+		c := &idleConn{line: s, tcp: s.Conn, ssh: s}
+		c.start()
+		ctx, cancel := context.WithTimeoutCause(ctx, shellTime, errors.New("the login took too long"))
+		defer cancel()
+		if err := c.ready(ctx, shell); err != nil {
+			s.Close()
+			return nil, err
+		}
+		return c, nil
 	}
 }
 

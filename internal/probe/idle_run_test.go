@@ -15,7 +15,7 @@ func newIdleRun(t *testing.T, user string, shell bool, upTo time.Duration) *idle
 	s := newServer(t, "MaxStartups 50\n")
 	env, to := sessionEnv(t, s, user)
 	return &idleRun{
-		IdleRun: IdleRun{UpTo: upTo, Logins: 100, Within: time.Second}, env: env, shell: shell, open: idleSession(env, to, shell),
+		IdleRun: IdleRun{UpTo: upTo, Logins: 100, Within: time.Second}, env: env, open: idleSession(env, to, shell),
 		plan: idle.New(idle.Options{UpTo: upTo, Slots: 4, Hops: 1}),
 	}
 }
@@ -28,16 +28,11 @@ func TestIdleConn(t *testing.T) {
 			r := newIdleRun(t, "root", shell, time.Second)
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 			defer cancel()
-			session, err := r.open(ctx)
+			c, err := r.open(ctx)
 			if err != nil {
 				t.Fatal(err)
 			}
-			c := &idleConn{ssh: session}
 			defer c.close()
-			c.start()
-			if err := c.ready(ctx, shell); err != nil {
-				t.Fatal(err)
-			}
 			if came := c.ask(ctx, leastResent); came != idle.Alive {
 				t.Fatalf("it is %s", came)
 			}
@@ -45,7 +40,7 @@ func TestIdleConn(t *testing.T) {
 			begin := time.Now()
 			c.fallSilent(func() time.Duration { return time.Since(begin) }, 0, 0)
 			time.Sleep(1500 * time.Millisecond)
-			info, err := session.Info()
+			info, err := c.line.Info()
 			if err != nil || info.SegmentsOut != c.seen.SegmentsOut || info.SegmentsIn != c.seen.SegmentsIn {
 				t.Errorf("it spoke: %d and %d segments before, %d and %d after, %v", c.seen.SegmentsOut, c.seen.SegmentsIn, info.SegmentsOut, info.SegmentsIn, err)
 			}
@@ -57,7 +52,7 @@ func TestIdleConn(t *testing.T) {
 			}
 			c.fallSilent(func() time.Duration { return time.Since(begin) }, idle.Full, time.Second)
 			time.Sleep(2200 * time.Millisecond)
-			if info, _ := session.Info(); info.SegmentsOut == c.seen.SegmentsOut {
+			if info, _ := c.line.Info(); info.SegmentsOut == c.seen.SegmentsOut {
 				t.Error("no keepalive was sent")
 			}
 			c.rouse()
@@ -119,7 +114,7 @@ func TestIdleRunCut(t *testing.T) {
 	}
 	for id, c := range r.conns {
 		select {
-		case <-c.ssh.Ended():
+		case <-c.line.Ended():
 		default:
 			t.Errorf("the ssh of connection %d lives on", id)
 		}

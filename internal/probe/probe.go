@@ -120,7 +120,7 @@ func (b *Budget) Take() bool {
 }
 
 // Allow waits until fewer than n connections were made within the time that
-// ended just now, and then allows one more than before.
+// ended just now, and then spends one more, beyond the limit.
 func (b *Budget) Allow(ctx context.Context, n int, within time.Duration) error {
 	for {
 		b.mu.Lock()
@@ -129,7 +129,8 @@ func (b *Budget) Allow(ctx context.Context, n int, within time.Duration) error {
 			wait = within - time.Since(b.taken[i])
 		}
 		if wait <= 0 {
-			b.limit = len(b.taken) + 1
+			b.taken = append(b.taken, time.Now())
+			b.limit = max(b.limit, len(b.taken))
 			b.mu.Unlock()
 			return nil
 		}

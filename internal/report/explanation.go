@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"sshtay/internal/fact"
 	"sshtay/internal/visible"
 )
 
@@ -25,6 +26,8 @@ type Explanation struct {
 	Unread   int       `json:"unread"`  // lines that nothing is known of
 	Read     Reading   `json:"read"`
 	Flows    []Flow    `json:"flows,omitempty"` // of a capture, those that ended badly first
+
+	History *fact.History `json:"history,omitempty"` // of a server's log: all its connections
 }
 
 // A Flow is one connection in a capture. Times are seconds since it began.
@@ -77,6 +80,7 @@ type Reading struct {
 	Packets     int      `json:"packets,omitempty"`  // of captures
 	Others      int      `json:"others"`             // lines of other programs
 	Samples     []string `json:"samples,omitempty"`  // some of the unread lines
+	Older       int      `json:"older,omitempty"`    // lines from before the time that was asked for
 	Cut         int      `json:"cut,omitempty"`      // lines too long to be read to their end
 	Problems    []string `json:"problems,omitempty"` // what kept from reading more
 	ClockBack   int      `json:"clock_back,omitempty"`
@@ -124,9 +128,14 @@ func ExplainText(w io.Writer, e Explanation, o TextOptions) error {
 		o.Width = 80
 	}
 	t := &terminal{width: min(max(o.Width, 40), 100), color: o.Color}
-	t.hang("", append(words(bold, "What "+source(e)+" tells:"), words(normal, headline(e))...))
+	t.hang("", append(words(bold, "What "+source(e)+":"), words(normal, headline(e))...))
 	t.blank()
-	for i, s := range e.Symptoms {
+	t.history(historyNotes(e.History))
+	symptoms := e.Symptoms
+	if e.History != nil { // it has told of each
+		symptoms = nil
+	}
+	for i, s := range symptoms {
 		t.item(0, once(i, "seen"), words(normal, symptomLine(s)))
 		for _, l := range s.Lines[:min(len(s.Lines), 1)] {
 			t.beside(0, "", words(dim, quoted(l)))
@@ -171,13 +180,20 @@ var stageWords = map[string]string{
 
 func source(e Explanation) string {
 	if e.Read.Packets > 0 && e.Read.Lines == 0 {
-		return "the capture"
+		return "the capture tells"
 	}
-	return "the log"
+	if e.History != nil && len(e.History.Sources) > 0 {
+		return "this machine's logs tell"
+	}
+	return "the log tells"
 }
 
 func headline(e Explanation) string {
 	switch {
+	case e.History != nil && len(e.History.Sources) > 0:
+		return "of all connections to its sshd."
+	case e.History != nil && e.History.Connections == 0 && len(e.Symptoms) == 0:
+		return "nothing: no line of an SSH server was found."
 	case len(e.Symptoms) > 0 && e.Read.Attempts == 0 && e.Read.Connections > 1:
 		return fmt.Sprintf("of %d connections to a server; what follows may be of several.", e.Read.Connections)
 	case len(e.Symptoms) > 0:
@@ -272,13 +288,18 @@ func (t *terminal) reading(e Explanation) {
 	if r.Others > 0 {
 		parts = append(parts, count(r.Others, "line", "lines")+" of other programs")
 	}
+	if r.Older > 0 {
+		parts = append(parts, count(r.Older, "line", "lines")+" from before")
+	}
 	if r.Server != "" {
 		parts = append(parts, "the server calls itself "+visible.Line(r.Server, 100))
 	}
 	if r.OpenSSH != "" {
 		parts = append(parts, "worded as by OpenSSH "+r.OpenSSH)
 	}
-	t.beside(0, "read", words(dim, strings.Join(parts, " · ")))
+	if e.History == nil || len(e.History.Sources) == 0 {
+		t.beside(0, "read", words(dim, strings.Join(parts, " · ")))
+	}
 	if e.Unread > 0 {
 		t.beside(0, "unread", words(normal, count(e.Unread, "line", "lines")+" that sshtay does not know:"))
 		for _, l := range r.Samples {

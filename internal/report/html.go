@@ -154,6 +154,15 @@ func (d *document) fix(f fix) {
 
 func (d *document) rest(p page) {
 	d.raw("<dl>\n")
+	last := ""
+	for _, n := range p.history {
+		label := n.name
+		if label == last {
+			label = ""
+		}
+		last = n.name
+		d.entry(label, n.says)
+	}
 	d.entry("fine", strings.Join(p.fine, ", "))
 	for i, n := range p.possible {
 		d.entry(once(i, "possible"), n.name+": "+n.says)

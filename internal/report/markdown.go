@@ -18,6 +18,7 @@ func Markdown(w io.Writer, r Report) error {
 	for i, s := range p.findings {
 		m.finding(i, s)
 	}
+	m.history(p.history)
 	m.rest(p)
 	_, err := io.WriteString(w, m.b.String())
 	return err
@@ -120,6 +121,19 @@ func mdStep(mark string, step []stepLine) []string {
 	}
 	out[0] = mark + strings.TrimPrefix(out[0], pad)
 	return out
+}
+
+func (m *markdown) history(notes []note) {
+	var lines []string
+	for i, n := range notes {
+		switch {
+		case i == 0:
+			m.block("**What the logs tell** " + mdText(n.says))
+		default:
+			lines = append(lines, "- "+mdText(n.name)+": "+mdText(n.says))
+		}
+	}
+	m.block(lines...)
 }
 
 func (m *markdown) rest(p page) {

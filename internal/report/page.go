@@ -2,6 +2,7 @@ package report
 
 import (
 	"cmp"
+	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,6 +23,7 @@ type page struct {
 	heard    []evidence // of a failure that no finding explains: what both sides said
 	next     []fix      // and where to look next
 	findings []section
+	history  []note   // what the machine's logs tell of all its connections; of several with one name the first has it for all
 	fine     []string // ruled out
 	possible []note
 	unclear  []string // could not be judged
@@ -88,6 +90,12 @@ func newPage(r Report) page {
 			p.possible = append(p.possible, note{cleanName(c.Cause), cleanLine(c.Reason)})
 		case cause.Unknown.String():
 			p.unclear = append(p.unclear, cleanName(c.Cause))
+		}
+	}
+	if f, ok := r.Facts[fact.LogHistory.Name()]; ok {
+		var h fact.History
+		if json.Unmarshal(f.Value, &h) == nil {
+			p.history = historyNotes(&h)
 		}
 	}
 	p.unseen = unseen(r.Missing)

@@ -24,16 +24,19 @@ type Path struct {
 	Target  Target    `json:"target"`
 	Address string    `json:"address"` // the one that was gone to, or ""
 
-	Reached      string     `json:"reached"`                 // as handshake.stage
-	Reason       string     `json:"reason,omitempty"`        // as handshake.detail, where it came no further
-	RTT          float64    `json:"rtt,omitempty"`           // s
-	Distance     int        `json:"distance,omitempty"`      // as path.distance
-	DistanceBack int        `json:"distance_back,omitempty"` // as path.distance_back
-	Hops         []fact.Hop `json:"hops"`                    // the last one is the server
-	LossBegins   int        `json:"loss_begins,omitempty"`   // which of the hops it is, the first being 1
-	TraceSeconds float64    `json:"trace_seconds"`           // that following the way took, once it was known how far it is
-	Missing      []Missing  `json:"missing"`
-	Spent        Spent      `json:"spent"`
+	Reached      string      `json:"reached"`                 // as handshake.stage
+	Reason       string      `json:"reason,omitempty"`        // as handshake.detail, where it came no further
+	RTT          float64     `json:"rtt,omitempty"`           // s
+	Distance     int         `json:"distance,omitempty"`      // as path.distance
+	DistanceBack int         `json:"distance_back,omitempty"` // as path.distance_back
+	Hops         []fact.Hop  `json:"hops"`                    // the last one is the server
+	LossBegins   int         `json:"loss_begins,omitempty"`   // which of the hops it is, the first being 1
+	MTU          PathMTU     `json:"mtu"`
+	Marks        []fact.Mark `json:"marks"`         // as path.marks: traffic classes that were tried once each
+	Flows        []fact.Flow `json:"flows"`         // as path.flows
+	TraceSeconds float64     `json:"trace_seconds"` // that following the way took, once it was known how far it is
+	Missing      []Missing   `json:"missing"`
+	Spent        Spent       `json:"spent"`
 }
 
 // NewPath makes a Path of the facts.
@@ -41,7 +44,7 @@ func NewPath(in Input) Path {
 	p := Path{
 		Schema: PathSchema, At: in.At.UTC().Truncate(time.Second), Version: in.Version,
 		Target: Target{Given: in.Target.Given, User: in.Resolved.User, Host: in.Resolved.Host, Port: in.Resolved.Port, Jumps: filled(in.Resolved.Jumps)},
-		Hops:   []fact.Hop{}, Missing: []Missing{},
+		Hops:   []fact.Hop{}, Marks: []fact.Mark{}, Flows: []fact.Flow{}, Missing: []Missing{}, MTU: newPathMTU(in.Facts),
 		Spent: Spent{Seconds: in.Took.Round(time.Millisecond).Seconds(), Connections: in.Connections},
 	}
 	p.Reached, _ = fact.HandshakeStage.Get(in.Facts)
@@ -54,6 +57,12 @@ func NewPath(in Input) Path {
 	if hops, ok := fact.PathHops.Get(in.Facts); ok {
 		p.Hops = hops
 	}
+	if marks, ok := fact.PathMarks.Get(in.Facts); ok {
+		p.Marks = marks
+	}
+	if flows, ok := fact.PathFlows.Get(in.Facts); ok {
+		p.Flows = flows
+	}
 	p.LossBegins = slices.IndexFunc(p.Hops, func(h fact.Hop) bool { return h.Verdict == "loss-begins" }) + 1
 	if all, ok := fact.HandshakeAddresses.Get(in.Facts); ok {
 		for _, a := range all {
@@ -63,7 +72,7 @@ func NewPath(in Input) Path {
 		}
 	}
 	for name, reason := range in.Facts.Missing() {
-		if strings.HasPrefix(name, "path.") {
+		if strings.HasPrefix(name, "path.") && !strings.HasPrefix(reason, fact.NotNeeded) {
 			p.Missing = append(p.Missing, Missing{name, reason})
 		}
 	}
@@ -71,13 +80,14 @@ func NewPath(in Input) Path {
 	return p
 }
 
-// ExitCode is 0 for a way that shows nothing wrong, 1 where packets are lost
-// or the server cannot be connected to, 3 where nothing could be seen.
+// ExitCode is 0 for a way that shows nothing wrong, 1 where packets are lost,
+// long ones vanish or the server cannot be connected to, 3 where nothing could
+// be seen.
 func (p Path) ExitCode() int {
 	switch {
 	case len(p.Hops) == 0:
 		return 3
-	case p.LossBegins > 0, p.Reached == "resolve":
+	case p.LossBegins > 0, p.Reached == "resolve", p.MTU.hole():
 		return 1
 	}
 	return 0
@@ -107,7 +117,7 @@ func PathText(w io.Writer, p Path, o TextOptions) error {
 			t.line("", []word{{l, normal}})
 		}
 		t.blank()
-		for _, s := range p.means() {
+		for _, s := range slices.Concat(p.means(), p.long(), p.marked(), p.others()) {
 			t.hang("", words(normal, s))
 		}
 	}
@@ -201,79 +211,4 @@ func (p Path) loss(host fact.Hop) string {
 		return "The server answers on its port alone: loss up to it was not measured here."
 	}
 	return ""
-}
-
-// PathLines is the table of hops, each line of at most so many columns.
-func PathLines(hops []fact.Hop, width int) []string {
-	names := []string{"address"}
-	for _, h := range hops {
-		names = append(names, hopName(h))
-	}
-	room := 0
-	for _, n := range names {
-		room = max(room, cells(n))
-	}
-	room = min(room, max(15, width-50))
-	row := func(hop, name, answers, rtt, jitter, note string) string {
-		name, _ = split(name, room)
-		line := fmt.Sprintf("%3s  %s%s  %9s  %8s  %8s  %s", hop, name, strings.Repeat(" ", room-cells(name)), answers, rtt, jitter, note)
-		line, _ = split(strings.TrimRight(line, " "), width)
-		return line
-	}
-	lines := []string{row("hop", "address", "answers", "RTT", "jitter", "")}
-	for i, h := range hops {
-		number := fmt.Sprint(i + 1)
-		if h.Host && h.TTL == 0 {
-			number = ""
-		}
-		rtt, jitter := "", ""
-		if h.Answers > 0 {
-			rtt = span(h.RTT)
-		}
-		if h.Answers > 1 {
-			jitter = span(h.Jitter)
-		}
-		lines = append(lines, row(number, names[i+1], fmt.Sprintf("%d of %d", h.Answers, h.Of), rtt, jitter, hopNote(h)))
-	}
-	return lines
-}
-
-func hopName(h fact.Hop) string {
-	all := h.Names
-	if len(all) < len(h.Addresses) {
-		all = h.Addresses
-	}
-	if len(all) == 0 {
-		if h.Host {
-			return "the server"
-		}
-		return "?"
-	}
-	return strings.Join(all, " ")
-}
-
-// hopNote says what is remarkable about a hop.
-func hopNote(h fact.Hop) string {
-	var notes []string
-	if h.Host {
-		notes = append(notes, "the server")
-	}
-	if h.Says != "" {
-		notes = append(notes, h.Says)
-	}
-	switch h.Verdict {
-	case "shy":
-		notes = append(notes, "shy")
-	case "loss-begins":
-		notes = append(notes, "LOSS BEGINS")
-	case "loses":
-		notes = append(notes, "loses")
-	case "unclear":
-		notes = append(notes, "unclear")
-	case "silent":
-		if h.Says == "" && h.Of > 0 {
-			notes = append(notes, "silent")
-		}
-	}
-	return strings.Join(notes, ", ")
 }

@@ -7,7 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
 	"sshtay/internal/fact"
+	"sshtay/internal/report/reporttest"
 	"sshtay/internal/target"
 )
 
@@ -115,5 +118,98 @@ func TestPathJSON(t *testing.T) {
 	}
 	if back.Schema != "sshtay.path/1" || back.Address != "203.0.113.10" || len(back.Hops) != 1 || len(back.Missing) != 1 || back.Missing[0].Fact != "path.distance" {
 		t.Errorf("%+v", back)
+	}
+}
+
+// TestPathSaysMore: what the one connection shows besides hops, and what the
+// kernel knows of the user's own.
+func TestPathSaysMore(t *testing.T) {
+	server := fact.Hop{TTL: 2, Host: true, Addresses: []string{"203.0.113.10"}, By: "icmp", Answers: 2, Of: 2, RTT: 0.02, Verdict: "answers"}
+	mtu := func(to, from, lostTo, lostFrom int, told bool) func(*fact.Set) {
+		return func(s *fact.Set) {
+			fact.PathMTUToServer.Put(s, to, "test")
+			fact.PathFullToServer.Put(s, lostTo == 0, "test")
+			if from > 0 {
+				fact.PathMTUFromServer.Put(s, from, "test")
+				fact.PathFullFromServer.Put(s, lostFrom == 0, "test")
+			}
+			if lostTo > 0 {
+				fact.PathLostToServer.Put(s, lostTo, "test")
+				fact.PathMTUHop.Put(s, fact.MTUHop{Reached: 1, ReachedBy: "192.168.7.1", Missed: 2, MissedBy: "198.51.100.1", Size: lostTo}, "test")
+			}
+			if lostFrom > 0 {
+				fact.PathLostFromServer.Put(s, lostFrom, "test")
+			}
+			fact.PathMTUKernel.Put(s, 1500, "test")
+			fact.PathMTUTold.Put(s, told, "test")
+		}
+	}
+	mark := func(way, name string, passed bool) fact.Mark {
+		return fact.Mark{Way: way, Name: name, TOS: 0x48, Class: "interactive", Passed: passed}
+	}
+	tests := []struct {
+		name string
+		put  func(*fact.Set)
+		exit int
+		want string
+	}{
+		{"both ways", mtu(1500, 1500, 0, 0, false), 0, "Packets of 1500 bytes pass both ways, and none are longer."},
+		{"a narrow line that says so", mtu(1280, 1280, 0, 0, true), 0, "none are longer; a router said that no longer ones fit, or the route does."},
+		{"not the same", mtu(1500, 1400, 0, 0, false), 0, "Packets of 1500 bytes pass to the server and of 1400 from it"},
+		{"a short answer", mtu(1500, 0, 0, 0, false), 0, "The server had nothing so long to send; with a login it has: sshtay check web1"},
+		{"a hole there", mtu(1400, 0, 1401, 0, false), 1, "LONG PACKETS VANISH on the way to the server: 1400 bytes pass, and 1401 do not. On the way there, long ones come to hop 1 (192.168.7.1), and not to hop 2 (198.51.100.1). What mends it: sshtay check web1"},
+		{"a hole back", mtu(1500, 1380, 0, 1401, false), 1, "LONG PACKETS VANISH on the way from the server: 1380 bytes pass, and 1401 do not."},
+		{"marks", func(s *fact.Set) {
+			fact.PathMarks.Put(s, []fact.Mark{mark("to-server", "af21", true), mark("to-server", "cs1", false), mark("to-client", "ef", true)}, "test")
+		}, 0, "What was marked cs1 was lost once on the way to the server, where what was not marked came through; whether it is each time: sshtay check web1 Packets marked af21 (IPQoS) get through to the server, and back from it marked ef."},
+		{"the user's own", func(s *fact.Set) {
+			fact.PathFlows.Put(s, []fact.Flow{{Whose: "check", Connected: true, Sent: 8}, {Whose: "user", Connected: true, Program: "ssh\x1b[2J", PID: 4711, Sent: 378, Again: 25, Had: 2}}, "test")
+		}, 0, "(process 4711) lost 23 of the 378 segments that it has sent to the server so far."},
+	}
+	contract := closedSchema(t, reporttest.Path, 7)
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			p := pathOf(test.put, server)
+			var text, printed bytes.Buffer
+			if err := PathText(&text, p, TextOptions{Width: 100}); err != nil {
+				t.Fatal(err)
+			}
+			if got := unfolded(text.String()); !strings.Contains(got, test.want) || strings.Contains(got, "\x1b") {
+				t.Errorf("does not say %q:\n%s", test.want, text.String())
+			}
+			if got := p.ExitCode(); got != test.exit {
+				t.Errorf("exit %d, want %d", got, test.exit)
+			}
+			if err := PathJSON(&printed, p, TextOptions{}); err != nil {
+				t.Fatal(err)
+			}
+			doc, err := jsonschema.UnmarshalJSON(&printed)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := contract.Validate(doc); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestPathContractRefuses: ways to break the contract are noticed.
+func TestPathContractRefuses(t *testing.T) {
+	var b bytes.Buffer
+	if err := PathJSON(&b, pathOf(nil, fact.Hop{TTL: 1, Answers: 1, Of: 1, By: "tcp", Verdict: "answers"}), TextOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := reporttest.CheckAs(reporttest.Path, b.Bytes()); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ old, new string }{
+		{`"sshtay.path/1"`, `"sshtay.path/2"`}, {`"reached": "kex"`, `"reached": "moon"`}, {`"verdict": "answers"`, `"verdict": "bad"`}, {`"by": "tcp"`, `"by": "smoke"`},
+		{`"marks": []`, `"marks": null`}, {`"rtt": 0.02`, `"rtt": "20ms"`}, {`"ttl": 1`, `"ttl": -1`}, {`"told": false`, `"told": 0`}, {`"flows": [],`, ``},
+	} {
+		broken := strings.Replace(b.String(), c.old, c.new, 1)
+		if broken == b.String() || reporttest.CheckAs(reporttest.Path, []byte(broken)) == nil {
+			t.Errorf("%s in place of %s: accepted, or not found", c.new, c.old)
+		}
 	}
 }

@@ -20,6 +20,7 @@ var stories = map[string]func(*testing.T) Input{
 	"healthy":     healthy,
 	"no-login":    noLogin,
 	"local":       local,
+	"history":     historyOfAServer,
 	"broken":      brokenAtBanner,
 	"auth":        auth,
 	"at-risk":     atRisk,
@@ -292,5 +293,30 @@ func hostile(t *testing.T) Input {
 	bad.Remedies = []remedy.Remedy{{ID: nasty, Side: remedy.Client, Risk: remedy.Harmless, Summary: nasty,
 		Steps: []remedy.Step{{Text: nasty + "\n```\n# not a heading\n````\n\tindented"}, {Text: ""}, {Text: "\n"}}}}
 	in.Judgements = []cause.Judgement{bad, judged("auth", cause.RuledOut, nasty), judged("not-ssh", cause.Possible, nasty)}
+	return in
+}
+
+// historyOfAServer is a check of a machine whose logs tell of a bad night.
+func historyOfAServer(t *testing.T) Input {
+	in := local(t)
+	in.Facts = facts(t, strings.ReplaceAll(`log.history = {"since": "2026-11-13T10:00:00Z", "from": "2026-11-13T10:02:11Z", "to": "2026-11-20T09:59:58Z",
+ "sources": [{"name": "/var/log/auth.log.1", "lines": 40211, "from": "2026-11-13T10:02:11Z", "to": "2026-11-15T00:00:03Z"}, {"name": "/var/log/auth.log", "lines": 12007}],
+ "not_read": [{"name": "/var/log/fail2ban.log", "why": "this account may not read it", "do": "as root, or add the account to the group that the file is for"}],
+ "connections": 9412, "logins": 812, "failures": 97, "failed_logins": 8123, "visits": 12, "forgotten": 3,
+ "troubles": [
+  {"symptom": "startup-drop", "kind": "throttle", "cause": "startup-throttle", "says": "sshd dropped connections because too many were logging in", "count": 90, "first": "2026-11-19T02:58:00Z", "last": "2026-11-19T03:12:40Z", "line": "x"},
+  {"symptom": "client-reset", "kind": "reset", "says": "a session's connection was reset from the client's direction", "count": 7, "last": "2026-11-18T17:00:00Z"}],
+ "networks": [
+  {"network": "192.0.2.0/24", "connections": 410, "logins": 300, "failures": 92, "kinds": {"throttle": 85, "reset": 7}},
+  {"network": "2001:db8:0:1::/64", "connections": 5, "logins": 0, "failures": 5, "kinds": {"throttle": 5}}],
+ "hours": [
+  {"at": "2026-11-13T10:00:00Z", "connections": 300, "logins": 10, "failures": 0},
+  {"at": "2026-11-18T17:00:00Z", "connections": 30, "logins": 10, "failures": 7, "kinds": {"reset": 7}},
+  {"at": "2026-11-19T02:00:00Z", "connections": 60, "logins": 1, "failures": 12, "kinds": {"throttle": 12}},
+  {"at": "2026-11-19T03:00:00Z", "connections": 110, "logins": 1, "failures": 78, "kinds": {"throttle": 78}},
+  {"at": "2026-11-20T09:00:00Z", "connections": 30, "logins": 10, "failures": 0}],
+ "changes": [
+  {"at": "2026-11-19T02:58:00Z", "kind": "file", "what": "/etc/ssh/sshd_config.d/50-hardening.conf was written", "source": "the files' own times", "failures_before": 7, "failures_after": 90},
+  {"at": "2026-11-19T02:58:10Z", "kind": "restart", "what": "sshd was started", "source": "sshd's log", "failures_before": 7, "failures_after": 90}]}`, "\n", ""))
 	return in
 }

@@ -25,6 +25,10 @@ func Text(w io.Writer, r Report, o TextOptions) error {
 	for i, s := range p.findings {
 		t.finding(i, s)
 	}
+	if len(p.history) > 0 {
+		t.blank()
+		t.history(p.history)
+	}
 	t.foot(p)
 	_, err := io.WriteString(w, t.b.String())
 	return err

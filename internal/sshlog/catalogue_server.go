@@ -22,7 +22,7 @@ var serverMessages = []Message{
 	{by: sshd, tells: Penalty, versions: "9.8+", form: "srclimit_penalise: {word} new {addr}/{n} active penalty of {*}"},
 	{by: sshd, tells: PenaltyNote, versions: "9.8+", form: "srclimit_penalise: {word} new {addr}/{n} deferred penalty of {*}"},
 	{by: sshd, tells: TCPWrapped, form: "refused connect from {*} ({addr})"},
-	{by: sshd, tells: UserRefused, versions: "9.9+", form: "administratively prohibited connection for {user} from {addr} port {port}{*}"},
+	{by: sshd, tells: ConnectionDenied, versions: "9.9+", form: "administratively prohibited connection for {user} from {addr} port {port}{*}"},
 
 	// the banner
 	{by: sshd, tells: ClientSaidNothing, versions: "7.3-7.9", form: "Did not receive identification string from {addr} port {port}"},

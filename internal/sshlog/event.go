@@ -27,8 +27,9 @@ type Event struct {
 	Time    time.Time
 	PID     int
 	Captured
-	Conn uint64 // the same for all lines of a connection; 0 when the line names none
-	Line string // the line as it stands in the log
+	Conn uint64  // the same for all lines of a connection; 0 when the line names none
+	Net  Network // of the client; 0 when the line names no address
+	Line string  // the line as it stands in the log
 }
 
 // Tells is what the event's message tells on its side.
@@ -48,6 +49,7 @@ type Batch struct {
 	Lines   int      // how many there were
 	Chatter int      // of these: debug output and remarks that tell nothing of a failure
 	Others  int      // of these: lines of other programs
+	Before  int      // of these: lines from before the time that is asked for
 	Unread  int      // of these: lines of ssh programs, or bare ones, that no message is like
 	Samples []string // some of the unread ones
 	Cut     int      // lines too long to be read to their end
@@ -69,6 +71,7 @@ type lineReader struct {
 	all     *catalogue
 	seed    maphash.Seed
 	guesses int
+	options Options
 	batch   *Batch
 }
 
@@ -79,6 +82,10 @@ func (r *lineReader) read(line string) {
 		line = line[:maxText]
 	}
 	l, kind := r.frames.parse(line)
+	if !l.Time.IsZero() && l.Time.Before(r.options.Since) {
+		r.batch.Before++
+		return
+	}
 	if kind == framed {
 		r.program(line, &l)
 		return
@@ -91,10 +98,15 @@ func (r *lineReader) program(line string, l *Line) {
 	var known *index
 	role := OfServer
 	switch l.Ident {
-	case "sshd", "sshd-session", "sshd-auth":
+	case "sshd", "sshd-session", "sshd-auth", "dropbear":
+		if r.options.System {
+			r.batch.Others++
+			return
+		}
 		known = &r.all.sshdOnly
-	case "dropbear":
-		known = &r.all.dropbearOnly
+		if l.Ident == "dropbear" {
+			known = &r.all.dropbearOnly
+		}
 	case "kernel":
 		known = &r.all.kernelOnly
 	case "systemd", "systemd-oomd":
@@ -246,6 +258,12 @@ func (r *lineReader) next() *Event {
 }
 
 func (r *lineReader) keep(e *Event) {
+	if e.Message.tells == SawListen { // its address is the server's own
+		e.Addr, e.Port = "", ""
+	}
+	if e.Addr != "" && e.Role != OfClient {
+		e.Net = networkOf(e.Addr)
+	}
 	if e.Addr != "" && e.Port != "" {
 		e.Conn = maphash.String(r.seed, e.Addr)*31 + maphash.String(r.seed, e.Port)
 	}

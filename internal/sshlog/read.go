@@ -23,6 +23,8 @@ const maxLineSize = chunkSize / 2
 type Options struct {
 	Source string    // its name, for the batches
 	Now    time.Time // gives years to times without one
+	Since  time.Time // lines of before are passed over; zero takes all
+	System bool      // sshd's own lines are passed over: another log has them
 }
 
 // seed makes the numbers of connections: the same for all logs of a run.
@@ -90,7 +92,7 @@ func Read(ctx context.Context, r io.Reader, o Options, emit func(*Batch) error) 
 var usedEvents sync.Pool
 
 func readChunk(c *chunk, o Options) *Batch {
-	r := lineReader{frames: framer{clock: clock{now: o.Now}}, all: theCatalogue(), seed: seed, batch: &Batch{Source: o.Source, Cut: c.cut}}
+	r := lineReader{frames: framer{clock: clock{now: o.Now}}, all: theCatalogue(), seed: seed, options: o, batch: &Batch{Source: o.Source, Cut: c.cut}}
 	if events, ok := usedEvents.Get().(*[]Event); ok {
 		r.batch.Events = (*events)[:0]
 	}

@@ -107,6 +107,9 @@ func (s *Server) match(raw, text string, known *index) {
 	if tells == AccountRefused || tells == NoLogin || tells == SessionBroken { // these name at most the user
 		ours = c.User == "" || s.User == "" || c.User == s.User
 	}
+	if strings.HasPrefix(m.form, "beginning") { // the line after it says it again, with an address
+		return
+	}
 	all, own := s.tally(tells)
 	if all != nil {
 		all.add(raw, maxLast)

@@ -14,6 +14,7 @@ type Story struct {
 	Packets  int // of captures
 	Chatter  int
 	Others   int
+	Before   int // lines from before the time that is asked for
 	Unread   int
 	Samples  []string // some of the unread lines
 	Cut      int      // lines too long to be read to their end
@@ -28,6 +29,7 @@ type Story struct {
 	Attempts int      // attempts of clients
 	Logins   int      // logins that a server accepted
 	Clients  int      // connections that a server's log names
+	Machine  Machine  // what it tells of all of them
 
 	attempt attempt
 	open    []Event // bare lines that either side may have said, while it is not known which did
@@ -59,6 +61,8 @@ const (
 type conn struct {
 	id       uint64
 	accepted bool
+	refused  bool // its login failed, or its user does not exist
+	failed   bool // its failure was counted
 }
 
 // Add takes the next batch.
@@ -70,6 +74,7 @@ func (s *Story) Add(b *Batch) {
 	s.Lines += b.Lines
 	s.Chatter += b.Chatter
 	s.Others += b.Others
+	s.Before += b.Before
 	s.Unread += b.Unread
 	s.Cut += b.Cut
 	for _, l := range b.Samples[:min(len(b.Samples), maxSamples-len(s.Samples))] {
@@ -88,13 +93,16 @@ func (s *Story) End() {
 
 func (s *Story) event(e *Event) {
 	if !e.Time.IsZero() {
-		if s.From.IsZero() {
+		if s.From.IsZero() || e.Time.Before(s.From) {
 			s.From = e.Time
 		}
 		if e.Time.Before(s.last.Add(-time.Minute)) {
 			s.Backward++
 		}
-		s.last, s.To = e.Time, e.Time
+		s.last = e.Time
+		if e.Time.After(s.To) {
+			s.To = e.Time
+		}
 	}
 	if e.Role == OfNobody {
 		if len(s.open) >= maxOpen {
@@ -139,18 +147,22 @@ func (s *Story) tell(e *Event) {
 // server follows connections through a server's log.
 func (s *Story) server(e *Event) {
 	tells := e.Tells()
+	var c *conn
 	if e.Conn != 0 {
 		if s.conns == nil {
 			s.conns = new([1 << connBits]conn)
 		}
-		c := &s.conns[e.Conn>>(64-connBits)]
+		c = &s.conns[e.Conn>>(64-connBits)]
 		if c.id != e.Conn {
 			*c = conn{id: e.Conn}
 			s.Clients++
+			s.Machine.begin(e)
 		}
 		switch {
 		case tells == SawAccepted:
 			c.accepted = true
+		case tells == ClientFailedAuth || tells == ClientUnknownUser:
+			c.refused = true
 		case c.accepted && tells == ClientClosedEarly:
 			tells = ClientLeft
 		case c.accepted && tells == ClientResetEarly:
@@ -160,6 +172,7 @@ func (s *Story) server(e *Event) {
 	if tells == SawAccepted {
 		s.Logins++
 	}
+	s.Machine.tell(tells, e, c)
 	s.see(tells, e)
 }
 

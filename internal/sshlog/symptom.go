@@ -143,6 +143,7 @@ const (
 	Penalty
 	PenaltyNote
 	TCPWrapped
+	ConnectionDenied
 	AddressBanned
 	UserRefused
 	GraceTimeout
@@ -308,6 +309,7 @@ var symptomTable = [symptoms]symptomInfo{
 	Penalty:          {"penalty", atBanner, "", "sshd refuses an address that misbehaved (PerSourcePenalties)"},
 	PenaltyNote:      {"penalty-note", atBanner, "", "sshd noted a misbehaviour that is not punished yet"},
 	TCPWrapped:       {"tcp-wrapped", atBanner, "", "hosts.deny refuses the address"},
+	ConnectionDenied: {"connection-denied", atAuth, "", "sshd's configuration refuses the connection (RefuseConnection)"},
 	AddressBanned:    {"address-banned", atConnect, "", "an address was banned on the server"},
 	UserRefused:      {"user-refused", atAuth, "", "the server's rules do not let this user in"},
 	GraceTimeout:     {"grace-timeout", atAuth, "", "sshd ended a login that took too long (LoginGraceTime)"},

@@ -1,5 +1,5 @@
-// Package reporttest holds reports to their published contract in the tests of
-// any package.
+// Package reporttest holds what is printed as JSON to its published contract in
+// the tests of any package.
 package reporttest
 
 import (
@@ -22,9 +22,19 @@ func Validate(t testing.TB, text []byte) {
 	}
 }
 
-// Check says where the text breaks the contract.
-func Check(text []byte) error {
-	schema, err := contract()
+// The contracts, files in docs.
+const (
+	Report  = "report.schema.json"
+	Path    = "path.schema.json"
+	Explain = "explain.schema.json"
+)
+
+// Check says where the text breaks the contract of reports.
+func Check(text []byte) error { return CheckAs(Report, text) }
+
+// CheckAs says where the text breaks a contract.
+func CheckAs(contract string, text []byte) error {
+	schema, err := compiled(contract)
 	if err != nil {
 		return err
 	}
@@ -35,8 +45,13 @@ func Check(text []byte) error {
 	return schema.Validate(doc)
 }
 
-var contract = sync.OnceValues(func() (*jsonschema.Schema, error) {
-	text, err := Schema()
+var contracts sync.Map // by name: *jsonschema.Schema
+
+func compiled(name string) (*jsonschema.Schema, error) {
+	if known, ok := contracts.Load(name); ok {
+		return known.(*jsonschema.Schema), nil
+	}
+	text, err := Schema(name)
 	if err != nil {
 		return nil, err
 	}
@@ -44,13 +59,17 @@ var contract = sync.OnceValues(func() (*jsonschema.Schema, error) {
 	if err != nil {
 		return nil, err
 	}
-	return Compile(doc)
-})
+	schema, err := Compile(doc)
+	if err == nil {
+		contracts.Store(name, schema)
+	}
+	return schema, err
+}
 
 // Compile makes a schema of a decoded one; formats such as date-time are
 // checked too.
 func Compile(doc any) (*jsonschema.Schema, error) {
-	const name = "urn:sshtay:report:1"
+	const name = "urn:sshtay:contract"
 	c := jsonschema.NewCompiler()
 	c.AssertFormat()
 	if err := c.AddResource(name, doc); err != nil {
@@ -59,20 +78,20 @@ func Compile(doc any) (*jsonschema.Schema, error) {
 	return c.Compile(name)
 }
 
-// Schema reads the published schema. Tests run in the folder of their package,
+// Schema reads a published contract. Tests run in the folder of their package,
 // so it is looked for from there up.
-func Schema() ([]byte, error) {
+func Schema(name string) ([]byte, error) {
 	dir, err := os.Getwd()
 	if err != nil {
 		return nil, err
 	}
 	for {
 		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return os.ReadFile(filepath.Join(dir, "docs", "report.schema.json"))
+			return os.ReadFile(filepath.Join(dir, "docs", name))
 		}
 		parent := filepath.Dir(dir)
 		if parent == dir {
-			return nil, errors.New("no go.mod in this folder or above: where is docs/report.schema.json?")
+			return nil, errors.New("no go.mod in this folder or above: where is docs?")
 		}
 		dir = parent
 	}
