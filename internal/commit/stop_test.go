@@ -19,30 +19,27 @@ var steps = []string{"mv", "ln", "rm", "rmdir", "mkdir", "cp", "sync", "chmod", 
 // chosen it waits until the file "stopped" is taken away; then it fails, where
 // that was chosen, or does what it should.
 const stopper = `
-PATH=${PATH#*:}
 printf x >>"CTL/count"
-if [ "$(wc -c <"CTL/count")" -eq "$(cat "CTL/at")" ]; then
+read -r at <"CTL/at"
+if [ "$at" -gt 0 ] && [ "$(/usr/bin/wc -c <"CTL/count")" -eq "$at" ]; then
 	echo "$PPID $$ $0 $*" >"CTL/stopped.new"
-	mv "CTL/stopped.new" "CTL/stopped"
-	while [ -e "CTL/stopped" ]; do sleep 0.02; done
+	/bin/mv "CTL/stopped.new" "CTL/stopped"
+	while [ -e "CTL/stopped" ]; do /bin/sleep 0.02; done
 	[ ! -e "CTL/fail" ] || { echo "${0##*/}: No space left on device" >&2; exit 1; }
 fi
-exec "${0##*/}" "$@"
+exec REAL "$@"
 `
 
 // stoppers puts them into the world.
 func (w *world) stoppers() {
 	w.t.Helper()
 	for _, p := range steps {
-		if _, err := testenv.Find(p); err != nil {
-			continue
-		}
-		w.fake(p, strings.ReplaceAll(stopper, "CTL", w.bin+"/.."))
+		w.fake(p, strings.NewReplacer("CTL", filepath.Dir(w.bin), "REAL", testenv.Need(w.t, p)[0]).Replace(stopper))
 	}
 	w.stopAt(0)
 }
 
-func (w *world) ctl(name string) string { return filepath.Join(w.bin, "..", name) }
+func (w *world) ctl(name string) string { return filepath.Join(filepath.Dir(w.bin), name) }
 
 // stopAt chooses the next step to stop at, counted from now; 0 is none.
 func (w *world) stopAt(n int) {
