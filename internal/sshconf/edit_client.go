@@ -138,7 +138,7 @@ func (e *clientEdit) step(w *workspace, a Assignment) (next *workspace, already 
 		return nil, false, fmt.Errorf("ssh would refuse %s: %w", printable(a.String()), err)
 	}
 	is, wanted := before.Setting(key).texts(), asked.Setting(key).texts()
-	if sameValues(key, is, wanted) || gathers(key) && len(wanted) > len(is) && holds(is, wanted) {
+	if sameValues(key, is, wanted) {
 		return w, true, nil
 	}
 	reason := "nothing was tried"
