@@ -40,6 +40,15 @@ type Placed struct {
 	After   Setting // what is: From is the line it went to, Hides what that hides
 }
 
+// Env is a machine with the edits made.
+func (e *Edits) Env(machine *Env) *Env {
+	w := newWorkspace(machine)
+	for _, f := range e.Files {
+		w = w.with(f.Path, f.New)
+	}
+	return w.env
+}
+
 // The modes of new files.
 const (
 	privateMode = 0o600 // a user's; ssh refuses one that others may write
