@@ -31,6 +31,8 @@ var layers = map[string]struct{ may, why string }{
 	"internal/sock":              {"", "what a kernel tells and takes of a socket, judged by nobody here"},
 	"internal/visible":           {"", "one way to make hostile text printable, for everybody"},
 	"internal/bundle":            {"pattern", "an archive is files in, bytes out: it knows neither machines nor causes"},
+	"internal/change":            {"host remedy sshconf", "it knows how to change a machine, never why; and only computes: commit carries it out"},
+	"internal/unified":           {"", "one way to show what changes in a file, for everybody"},
 	"internal/cause":             {"fact remedy pattern", "a judge sees facts, not machines: the same facts give the same verdict anywhere"},
 	"internal/host":              {"target", "the door does not know why it is opened"},
 	"internal/change":            {"host remedy sshconf", "it knows how to change a machine, never why; and only computes: commit carries it out"},

@@ -40,6 +40,15 @@ type Placed struct {
 	After   Setting // what is: From is the line it went to, Hides what that hides
 }
 
+// Env is a machine with the edits made.
+func (e *Edits) Env(machine *Env) *Env {
+	w := newWorkspace(machine)
+	for _, f := range e.Files {
+		w = w.with(f.Path, f.New)
+	}
+	return w.env
+}
+
 // The modes of new files.
 const (
 	privateMode = 0o600 // a user's; ssh refuses one that others may write
@@ -140,10 +149,11 @@ var gathering = strings.Fields(`port listenaddress hostkey hostcertificate accep
 
 func gathers(key string) bool { return slices.Contains(gathering, key) }
 
-// sameValues compares values; of what gathers the order does not count.
+// sameValues compares values. Of what gathers the order does not count, and a
+// value twice is that value: ssh may read its files twice.
 func sameValues(key string, a, b []string) bool {
 	if gathers(key) {
-		return len(a) == len(b) && holds(a, b) && holds(b, a)
+		return holds(a, b) && holds(b, a)
 	}
 	return slices.Equal(a, b)
 }

@@ -27,9 +27,7 @@ func EditClient(env *Env, request ClientRequest, set []Assignment) (*Edits, erro
 	if err := checkAssignments(set); err != nil {
 		return nil, err
 	}
-	request.Options = slices.DeleteFunc(slices.Clone(request.Options), func(o Option) bool {
-		return slices.ContainsFunc(set, func(a Assignment) bool { return o.sets(request.Release.clientKey(a.Keyword)) })
-	})
+	request.Options = request.Without(set)
 	e := &clientEdit{request: request, main: request.Config}
 	if e.main == "" && env.Home != "" {
 		e.main = env.Home + "/.ssh/config"
@@ -79,6 +77,14 @@ func (e *clientEdit) apply(w *workspace, before *Client, set []Assignment) (*Edi
 func (r Release) clientKey(keyword string) string {
 	key, _, _ := r.orNewest().clientKeyword(asciiLower(keyword))
 	return key
+}
+
+// Without are the options of the command line but for those that some
+// assignments are about.
+func (q ClientRequest) Without(set []Assignment) []Option {
+	return slices.DeleteFunc(slices.Clone(q.Options), func(o Option) bool {
+		return slices.ContainsFunc(set, func(a Assignment) bool { return o.sets(q.Release.clientKey(a.Keyword)) })
+	})
 }
 
 // sets tells whether an option of the command line sets a keyword.
@@ -138,7 +144,7 @@ func (e *clientEdit) step(w *workspace, a Assignment) (next *workspace, already 
 		return nil, false, fmt.Errorf("ssh would refuse %s: %w", printable(a.String()), err)
 	}
 	is, wanted := before.Setting(key).texts(), asked.Setting(key).texts()
-	if sameValues(key, is, wanted) || gathers(key) && len(wanted) > len(is) && holds(is, wanted) {
+	if sameValues(key, is, wanted) {
 		return w, true, nil
 	}
 	reason := "nothing was tried"

@@ -55,7 +55,7 @@ func (e *clientEdit) others(w *workspace, names []string, c candidate) []string 
 				distance += len(f.src) + len(c.src)
 			}
 			for _, pattern := range l.Args {
-				if host := instance(strings.TrimPrefix(pattern, "!"), "x"); plainHost(host) && host != e.host {
+				if host := instance(strings.TrimPrefix(pattern, "!"), "x"); plainHost(host) && !strings.EqualFold(host, e.host) {
 					all = append(all, named{host, distance})
 				}
 			}

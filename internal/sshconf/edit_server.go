@@ -195,8 +195,10 @@ func (e *serverEdit) judge(before, after *workspace, wish *serverWish) string {
 			asked = was
 		}
 		wanted := wish.wanted
-		if now, then := is.Setting(wish.key).texts(), was.Setting(wish.key).texts(); sameValues(wish.key, now, then) {
-			wanted = then // a Match block decides
+		for _, other := range []*Server{was, asked} { // a Match block decides, or half of it
+			if texts := other.Setting(wish.key).texts(); sameValues(wish.key, is.Setting(wish.key).texts(), texts) {
+				wanted = texts
+			}
 		}
 		if reason := differs(&is.Resolved, &was.Resolved, &asked.Resolved, wish.key, wanted); reason != "" {
 			return fmt.Sprintf("for the user %s from %s %s", printable(c.User), printable(c.Addr), reason)
