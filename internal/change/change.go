@@ -64,6 +64,7 @@ type Service struct {
 	Validate string // before it takes notice: exits with 0 exactly when it will accept what the files say now
 	Reload   string // lets it take notice; never cuts a session
 	Alive    string // exits with 0 when it serves again after that; it is asked again for up to 5 s
+	Start    string // brings it up when it serves no more, which a reload cannot; empty: there is no way
 }
 
 // A Verification is one line of sh that proves that a change is effective.

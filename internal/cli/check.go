@@ -126,14 +126,7 @@ func (sh *shell) check(ctx context.Context, o checkOptions) error {
 
 // observe runs the diagnosis, or judges an old one again.
 func (sh *shell) observe(ctx context.Context, o checkOptions) (report.Report, error) {
-	line := &progress{out: sh.err, on: isTerminal(sh.err)}
-	o.progress, o.asking = line.say, line.giveWay
-	o.terminal = isTerminal(sh.in) && isTerminal(sh.err)
-	if o.terminal {
-		line.after = time.Second
-	}
-	defer keepTerminal(sh.in)()
-	r, err := interruptible(ctx, func() (report.Report, error) {
+	return watched(ctx, sh, &o, func() (report.Report, error) {
 		switch {
 		case o.replay != "":
 			return sh.replay(o.replay)
@@ -142,6 +135,19 @@ func (sh *shell) observe(ctx context.Context, o checkOptions) (report.Report, er
 		}
 		return runCheck(ctx, o)
 	})
+}
+
+// watched does work that says on the terminal what it is doing, may be
+// interrupted, and may let ssh ask the user; o learns of these.
+func watched[T any](ctx context.Context, sh *shell, o *checkOptions, work func() (T, error)) (T, error) {
+	line := &progress{out: sh.err, on: isTerminal(sh.err)}
+	o.progress, o.asking = line.say, line.giveWay
+	o.terminal = isTerminal(sh.in) && isTerminal(sh.err)
+	if o.terminal {
+		line.after = time.Second
+	}
+	defer keepTerminal(sh.in)()
+	r, err := interruptible(ctx, work)
 	line.say("")
 	return r, err
 }
@@ -151,9 +157,9 @@ const patience = 2 * time.Second
 
 // interruptible runs work until it is done or, when ctx is done first, for as
 // long as our patience lasts: what hangs on a dead disk hears no signal.
-func interruptible(ctx context.Context, work func() (report.Report, error)) (report.Report, error) {
+func interruptible[T any](ctx context.Context, work func() (T, error)) (T, error) {
 	type outcome struct {
-		report report.Report
+		result T
 		err    error
 	}
 	done := make(chan outcome, 1)
@@ -167,26 +173,33 @@ func interruptible(ctx context.Context, work func() (report.Report, error)) (rep
 		if o.err == nil && ctx.Err() != nil {
 			o.err = interrupted
 		}
-		return o.report, o.err
+		return o.result, o.err
 	case <-ctx.Done():
 	}
 	select {
 	case <-done:
 	case <-time.After(patience):
 	}
-	return report.Report{}, interrupted
+	var none T
+	return none, interrupted
 }
 
 // runCheck is the main job: diagnose and report.
 func runCheck(ctx context.Context, o checkOptions) (report.Report, error) {
+	_, r := runDiagnosis(ctx, o)
+	return r, nil
+}
+
+// runDiagnosis does that, and keeps what the judges saw.
+func runDiagnosis(ctx context.Context, o checkOptions) (diagnose.Result, report.Report) {
 	d := diagnose.Run(ctx, diagnose.Options{
 		Target: o.target, Local: host.Local{}, Login: !o.noLogin, Terminal: o.terminal,
 		MaxConnections: o.maxConnections, Timeout: o.timeout, Idle: o.idle, Version: Version, Self: self(), Progress: o.progress, Asking: o.asking, Keep: o.keep,
 	})
-	return report.New(report.Input{
+	return d, report.New(report.Input{
 		Target: d.Target, Resolved: d.Resolved, Facts: d.Facts, Judgements: d.Judgements,
 		Version: Version, At: d.At, Took: d.Took, Connections: d.Connections, NoLogin: o.noLogin,
-	}), nil
+	})
 }
 
 // replay judges the facts of a report again.

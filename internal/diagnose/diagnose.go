@@ -63,6 +63,14 @@ func Run(ctx context.Context, o Options) Result {
 	}
 }
 
+// LoginArgs is the user's own ssh for one command on the target, which is to be
+// put behind it.
+func LoginArgs(ctx context.Context, o Options) []string {
+	env := o.env()
+	probe.Config.Run(ctx, env, &fact.Set{Now: time.Now})
+	return probe.LoginArgs(env)
+}
+
 // env is what the probes share.
 func (o Options) env() *probe.Env {
 	env := &probe.Env{

@@ -23,11 +23,12 @@ type Result struct {
 
 // Spent is what a scenario cost.
 type Spent struct {
-	Seconds     float64 `json:"seconds"`     // of the check
-	World       float64 `json:"world"`       // to build the check's world and to take it down
-	Truth       float64 `json:"truth"`       // to see the fault, and that it can be mended
-	Connections int     `json:"connections"` // that the check made, as the network counts them
-	Reported    int     `json:"reported"`    // that the check says it made
+	Seconds     float64 `json:"seconds"`       // of the check
+	World       float64 `json:"world"`         // to build the check's world and to take it down
+	Truth       float64 `json:"truth"`         // to see the fault, and that it can be mended
+	Fix         float64 `json:"fix,omitempty"` // to mend it, to see that it is, and to put it back
+	Connections int     `json:"connections"`   // that the check made, as the network counts them
+	Reported    int     `json:"reported"`      // that the check says it made
 }
 
 // Verdict sums a result up.

@@ -32,6 +32,13 @@ func (l *Lab) Run(ctx context.Context, s Scenario) Result {
 	if err := l.check(ctx, s, &r); err != nil {
 		return r.end(ctx, err)
 	}
+	if s.Fix != nil {
+		start := time.Now()
+		if err := l.fix(ctx, s, &r); err != nil {
+			return r.end(ctx, err)
+		}
+		r.Spent.Fix = time.Since(start).Seconds()
+	}
 	return r
 }
 
@@ -170,7 +177,9 @@ func (l *Live) check(w Want, r *Result) (exit int, report Report, err error) {
 		argv, as.Owner = append(withCapability(as, "net_raw"), argv...), root.Owner
 	}
 	before := l.pump.connections()
-	res, err := m.run(ctx, as, host.Command{Argv: argv, Limit: 16 << 20})
+	// Nothing outlives a check, so all that it printed may be waited for: on a busy
+	// machine it is not read at once.
+	res, err := m.run(ctx, as, host.Command{Argv: argv, Limit: 16 << 20, Grace: 10 * time.Second})
 	r.Spent.Seconds, r.Spent.Connections = res.Took.Seconds(), l.pump.connections()-before
 	if err != nil {
 		return 0, report, fmt.Errorf("the check did not end: %w: %s", err, excerpt(string(res.Stderr)))

@@ -28,6 +28,7 @@ type Scenario struct {
 	Mended World // without it; the same as World when there is no fault
 	Truth  Truth
 	Want   Want
+	Fix    *Fix // nil: the scenario is not about mending
 }
 
 // A World is a network, and the files and scripts on its machines.
@@ -74,6 +75,15 @@ type Want struct {
 	Exit        int
 	Connections int // at most, as the network counts them
 	Facts       []Range
+}
+
+// A Fix says how the fault is mended, and that it then is, until it is put back.
+type Fix struct {
+	Run      string   // arguments of sshtay fix
+	Rollback []string // arguments of sshtay rollback, one line each
+	On       string   // where both are run: client, or server, as root there
+	Mends    string   // what plain ssh must then be able to do; "" is the truth's command
+	Left     []string // causes that may be findings of the check after it
 }
 
 // Healthy is what is wanted first where there is nothing to find.
@@ -164,6 +174,8 @@ func (s *Scenario) complete(mended bool) error {
 		return errors.New("has a fault, but does not say how the world is without it")
 	case s.Want.First != Healthy && !faulty:
 		return errors.New("has a fault, but ssh ends well with it: let it run something that does not")
+	case s.Want.First == Healthy && s.Fix != nil:
+		return errors.New("is called healthy, and has nothing to be mended")
 	}
 	return nil
 }
@@ -175,6 +187,9 @@ func (s *Scenario) section(f txtar.File) error {
 		return s.Truth.apply(text)
 	case "want":
 		return s.Want.apply(text)
+	case "fix":
+		s.Fix = &Fix{Run: "--yes web1", On: "client"}
+		return s.Fix.apply(text)
 	}
 	return s.World.section(f, false)
 }
@@ -281,6 +296,30 @@ func (w *Want) apply(text string) error {
 	})
 	if !exit && w.First != Healthy {
 		w.Exit = 1
+	}
+	return err
+}
+
+func (f *Fix) apply(text string) error {
+	err := eachSetting(text, func(key, value string) error {
+		switch key {
+		case "run":
+			f.Run = value
+		case "rollback":
+			f.Rollback = append(f.Rollback, value)
+		case "on":
+			return oneOf(&f.On, value, "client", "server")
+		case "mends":
+			f.Mends = value
+		case "left":
+			f.Left = strings.Fields(value)
+		default:
+			return errors.New("no such key; there are left, mends, on, rollback, run")
+		}
+		return nil
+	})
+	if len(f.Rollback) == 0 {
+		f.Rollback = []string{"web1"}
 	}
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/netip"
 	"time"
 
 	"sshtay/internal/fact"
@@ -132,9 +133,9 @@ func (w *gapWatch) count(ctx context.Context) (fact.Flow, error) {
 		}
 	}
 	w.look()
-	f := flowFact(sock.Flow{Info: w.last})
-	f.Whose, f.Local, f.Remote = flowOfCheck, w.s.Conn.LocalAddr().String(), w.s.Addr.String()
-	f.Watched, f.Gaps = true, w.gaps
+	local, _ := netip.ParseAddrPort(w.s.Conn.LocalAddr().String())
+	f := flowFact(sock.Flow{Local: local, Remote: w.s.Addr, Info: w.last})
+	f.Whose, f.Watched, f.Gaps = flowOfCheck, true, w.gaps
 	if other := parseSS(said); len(other) == 1 {
 		f.Other = &other[0].Count
 	}

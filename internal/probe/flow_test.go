@@ -115,6 +115,9 @@ func TestEcho(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if f.Learned != 0 || f.Other != nil && f.Other.Learned != 0 {
+		t.Errorf("nobody told of a shorter path: %+v, the other side %+v", f, f.Other)
+	}
 	if f.Sent < 100 || f.Received < 50 || f.Other == nil || f.Other.Received > f.Sent || f.Other.Sent < 50 {
 		t.Errorf("%+v, the other side %+v", f, f.Other)
 	}

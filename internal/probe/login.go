@@ -178,6 +178,16 @@ func loginArgs(env *Env, lim limits) []string {
 	return append(append(args, env.Target.SSHArgs()...), "--", env.Target.Given)
 }
 
+// LoginArgs is the same for a command of our caller's, which is to be put behind
+// it: nothing is asked, and ssh itself prints errors only.
+func LoginArgs(env *Env) []string {
+	quiet := *env
+	quiet.Terminal = false
+	args := loginArgs(&quiet, defaultLimits)
+	args[slices.Index(args, "LogLevel=DEBUG1")] = "LogLevel=ERROR"
+	return args
+}
+
 // report turns what was seen of the login into facts.
 func (w *watch) report(facts *fact.Set, exit int, cause error) {
 	const source = "ssh -v"

@@ -40,6 +40,25 @@ func write(t *testing.T, form func(io.Writer, Report) error, r Report) []byte {
 	return b.Bytes()
 }
 
+// golden holds what was written against the file.
+func golden(t *testing.T, file, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Errorf("%v: run `go test ./internal/report -update`", err)
+		return
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s: if the new form is better, run `go test ./internal/report -update` (- want, + got)\n%s", file, diff)
+	}
+}
+
 func TestGolden(t *testing.T) {
 	written := map[string]bool{}
 	for story, tell := range stories {
@@ -48,20 +67,7 @@ func TestGolden(t *testing.T) {
 			file := filepath.Join("testdata", story+"."+form+".golden")
 			written[file] = true
 			got := write(t, render, r)
-			if *update {
-				if err := os.WriteFile(file, got, 0o644); err != nil {
-					t.Fatal(err)
-				}
-				continue
-			}
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Errorf("%v: run `go test ./internal/report -update`", err)
-				continue
-			}
-			if diff := cmp.Diff(string(want), string(got)); diff != "" {
-				t.Errorf("%s: if the new form is better, run `go test ./internal/report -update` (- want, + got)\n%s", file, diff)
-			}
+			golden(t, file, string(got))
 		}
 	}
 	found := goldens(t, "*")

@@ -227,13 +227,18 @@ func newSection(f Finding) section {
 		s.evidence = append(s.evidence, evidence{cleanLine(e.Says), cleanLine(cmp.Or(e.Source, e.Fact))})
 	}
 	for _, m := range f.Remedies {
-		x := fix{summary: cleanLine(m.Summary), where: inWords(m.Side) + "; " + inWords(m.Risk)}
-		for _, step := range m.Steps {
-			if lines := stepLines(step); len(lines) > 0 {
-				x.steps = append(x.steps, lines)
-			}
-		}
-		s.fixes = append(s.fixes, x)
+		s.fixes = append(s.fixes, newFix(m.Summary, m.Side, m.Risk, m.Steps))
 	}
 	return s
+}
+
+// newFix is a remedy with its steps as they are shown.
+func newFix(summary, side, risk string, steps []string) fix {
+	f := fix{summary: cleanLine(summary), where: inWords(side) + "; " + inWords(risk)}
+	for _, step := range steps {
+		if lines := stepLines(step); len(lines) > 0 {
+			f.steps = append(f.steps, lines)
+		}
+	}
+	return f
 }

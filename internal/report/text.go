@@ -30,6 +30,22 @@ func Text(w io.Writer, r Report, o TextOptions) error {
 	return err
 }
 
+// Headline writes the verdict, and the findings' titles.
+func Headline(w io.Writer, r Report, o TextOptions) error {
+	if o.Width <= 0 {
+		o.Width = 80
+	}
+	t := &terminal{width: min(max(o.Width, 40), 100), color: o.Color}
+	p := newPage(r)
+	ws := append(words(bold, p.who+":"), words(verdictStyles[p.verdict], p.verdict+".")...)
+	t.hang("", append(ws, words(normal, p.says)...))
+	for _, s := range p.findings {
+		t.hang("  - ", append(words(normal, s.title), words(dim, "["+s.cause+"] "+s.status)...))
+	}
+	_, err := io.WriteString(w, t.b.String())
+	return err
+}
+
 var verdictStyles = map[string]style{"healthy": green, "at risk": yellow, "broken": red, "broken, cause unknown": red, "unknown": bold}
 
 func (t *terminal) head(p page) {

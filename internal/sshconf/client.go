@@ -60,7 +60,7 @@ func ResolveClient(env *Env, request ClientRequest) (*Client, error) {
 	if err != nil && err != errStop {
 		c.errs = append(c.errs, err)
 	}
-	client.Files, client.Warnings, client.Host = c.read, c.warnings, c.host
+	client.Files, client.Warnings, client.Host, client.via = c.read, c.warnings, c.host, c.via
 	if client.Settings == nil {
 		client.Settings = c.dump()
 	}

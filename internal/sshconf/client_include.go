@@ -118,6 +118,7 @@ func (c *clientRun) include(l *line, how reading) error {
 			return err
 		}
 		for _, name := range names {
+			c.reaches(name)
 			inner := reading{user: how.user, check: true, never: how.never || !active, depth: how.depth + 1}
 			err := c.readFile(name, inner)
 			c.at, c.active, c.userFile = at, active, user

@@ -12,6 +12,8 @@ type Resolved struct {
 	Settings []Setting // every keyword of the release, set or not
 	Files    []string  // read, in this order
 	Warnings []string  // what was decided without knowing, with file and line
+
+	via map[string]Origin // the Include line that first led to a file
 }
 
 // Setting returns what became of a keyword, whatever its case.

@@ -43,8 +43,9 @@ type run struct {
 	errs     []error
 	warnings []string
 	files    map[string]*File
-	source   int // bytes in files
-	worked   int // of maxWork
+	via      map[string]Origin // the Include line that first led to a file
+	source   int               // bytes in files
+	worked   int               // of maxWork
 	globs    map[string][]string
 	services map[string]int // of ports, once looked for
 
@@ -66,7 +67,7 @@ type slot struct {
 }
 
 func newRun(env *Env, release Release) *run {
-	return &run{env: env, release: release.orNewest(), slots: map[string]*slot{}, files: map[string]*File{}}
+	return &run{env: env, release: release.orNewest(), slots: map[string]*slot{}, files: map[string]*File{}, via: map[string]Origin{}}
 }
 
 // slot returns the slot of a keyword.
@@ -144,6 +145,13 @@ func (r *run) fail(err error) {
 func (r *run) warn(format string, args ...any) {
 	if len(r.warnings) < maxErrors {
 		r.warnings = append(r.warnings, r.at.String()+": "+fmt.Sprintf(format, args...))
+	}
+}
+
+// reaches remembers that the line being applied leads to a file.
+func (r *run) reaches(name string) {
+	if _, known := r.via[name]; !known {
+		r.via[name] = r.at
 	}
 }
 

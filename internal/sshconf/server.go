@@ -61,7 +61,7 @@ func ResolveServer(env *Env, request ServerRequest) (*Server, error) {
 	if err := s.resolve(server); err != nil && err != errStop {
 		s.errs = append(s.errs, err)
 	}
-	server.Files, server.Warnings = s.read, s.warnings
+	server.Files, server.Warnings, server.via = s.read, s.warnings, s.via
 	if server.Settings == nil {
 		server.Settings = s.dump(nil)
 	}

@@ -188,6 +188,7 @@ func (s *serverRun) include(l *line, in *serverFile) error {
 			return err
 		}
 		for _, name := range names {
+			s.reaches(name)
 			inner := &serverFile{name: name, matchOnly: in.matchOnly, never: !in.matchOnly && !active, depth: in.depth + 1}
 			err := s.readFile(inner)
 			s.at, s.active = at, active

@@ -1,0 +1,83 @@
+package change
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+
+	"sshtay/internal/remedy"
+	"sshtay/internal/sshconf"
+)
+
+// TestService reads what machines of all kinds say of their sshd, and says how
+// it takes notice there.
+func TestService(t *testing.T) {
+	const head = "uid 0\nkernel Linux\nabove 900\nabove 800\nprogram /usr/sbin/sshd\nversion OpenSSH_9.2p1\nsystem debian\n"
+	const listens = "listens 00000000:0016 4711\nlistens 00000000000000000000000000000000:0016 4712\n"
+	unit := func(lines string) string { return "unit " + strings.ReplaceAll(lines, "\n", "\nunit ") + "\nunit-end\n" }
+	const titled = " /usr/sbin/sshd sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups\n"
+	for _, c := range []struct{ name, said, reload, alive, command string }{
+		{"systemd", "listener 77" + titled + unit("Id=ssh.service\nLoadState=loaded\nActiveState=active\nMainPID=77\nCanReload=yes") + listens,
+			"if systemctl is-active -q 'ssh.service'; then systemctl reload 'ssh.service'; fi", "0016", "'/usr/sbin/sshd' '-t'"},
+		{"a unit that cannot reload", "listener 77" + titled + unit("Id=sshd.service\nLoadState=loaded\nActiveState=active\nMainPID=77\nCanReload=no") + listens,
+			"if systemctl is-active -q 'sshd.service'; then systemctl kill -s HUP --kill-who=main 'sshd.service'; fi", "0016", ""},
+		{"the socket starts one for each connection", unit("Id=ssh.socket\nLoadState=loaded\nActiveState=active\nAccept=yes") + listens,
+			"", "systemctl is-active -q 'ssh.socket'", ""},
+		{"the socket starts the service", "listener 77" + titled + unit("Id=ssh.service\nLoadState=loaded\nActiveState=active\nMainPID=77\nCanReload=yes") +
+			unit("Id=ssh.socket\nLoadState=loaded\nActiveState=active\nAccept=no") + listens,
+			"if systemctl is-active -q 'ssh.service'; then systemctl reload 'ssh.service'; fi", "systemctl is-active -q 'ssh.socket'", ""},
+		{"OpenRC", "listener 77" + titled + "openrc sshd\n" + listens,
+			"if rc-service 'sshd' status >/dev/null 2>&1; then rc-service 'sshd' reload; fi", "0016", ""},
+		{"a plain process", "listener 800 /opt/ssh/sshd sshd: /opt/ssh/sshd -D -f /opt/it's -o UseDNS=no -p 2222 [listener] 0 of 10-100 startups\nlistens 0100007F:08AE 9\n",
+			`if [ "$(cat /proc/800/comm 2>/dev/null)" = sshd ]; then kill -HUP 800; fi`, "08AE", `'/opt/ssh/sshd' '-t' '-f' '/opt/it'\''s' '-o' 'UseDNS=no' '-o' 'Port=2222'`},
+		{"another's beside the service", "listener 77" + titled + "listener 800 /usr/sbin/sshd /usr/sbin/sshd -f /x/config\n" +
+			unit("Id=ssh.service\nLoadState=loaded\nActiveState=active\nMainPID=77\nCanReload=yes") + listens,
+			`if [ "$(cat /proc/800/comm 2>/dev/null)" = sshd ]; then kill -HUP 800; fi`, "0016", "'/usr/sbin/sshd' '-t' '-f' '/x/config'"},
+		{"launchd", "kernel Darwin\n", "", "", ""},
+		{"nobody listens", "", "", "", ""},
+	} {
+		s, err := parseSSHD(head+c.said, "")
+		if err != nil {
+			t.Errorf("%s: %v", c.name, err)
+			continue
+		}
+		v := s.service([]int{22, 2222})
+		if v.Reload != c.reload {
+			t.Errorf("%s: reloads by %q, want %q", c.name, v.Reload, c.reload)
+		}
+		if !strings.Contains(v.Alive, c.alive) || (c.alive == "") != (v.Alive == "") {
+			t.Errorf("%s: alive by %q, want %q", c.name, v.Alive, c.alive)
+		}
+		if !strings.Contains(v.Validate, c.command) || strings.Contains(v.Reload, "restart") {
+			t.Errorf("%s: %+v", c.name, v)
+		}
+		if !s.release.Debian || s.release.Minor != 2 {
+			t.Errorf("%s: release %+v", c.name, s.release)
+		}
+		for _, lines := range []string{v.Validate, v.Reload, v.Alive} {
+			if out, err := exec.Command("sh", "-n", "-c", lines).CombinedOutput(); err != nil {
+				t.Errorf("%s: %q is no sh: %s", c.name, lines, out)
+			}
+		}
+	}
+	if _, err := parseSSHD("uid 0\nkernel Linux\nprogram \n", ""); err == nil {
+		t.Error("a machine without sshd has one")
+	}
+}
+
+func TestQuote(t *testing.T) {
+	for _, s := range []string{"", "a b", "it's", `$(id) "x" \`, "a\nb", "''", "-x"} {
+		out, err := exec.Command("sh", "-c", "printf %s "+Quote(s)).Output()
+		if err != nil || string(out) != s {
+			t.Errorf("%q came out as %q, %v", s, out, err)
+		}
+	}
+}
+
+func TestRiskOf(t *testing.T) {
+	for option, want := range map[string]remedy.Risk{"clientaliveinterval": remedy.ReloadsSSHD, "MaxStartups": remedy.ReloadsSSHD, "AllowUsers": remedy.CanLockOut, "Port": remedy.CanLockOut} {
+		if got := riskOf([]sshconf.Assignment{{Keyword: "MaxSessions", Value: "9"}, {Keyword: option, Value: "1"}}); got != want {
+			t.Errorf("%s: %s, want %s", option, got, want)
+		}
+	}
+}

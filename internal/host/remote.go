@@ -1,0 +1,331 @@
+package host
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// A Remote is a machine behind the user's own ssh: one login, in which a plain
+// sh runs what it is told, one thing after the other. Nothing is installed there.
+type Remote struct {
+	dialog *Dialog
+	mu     sync.Mutex // one request at a time
+	ahead  []byte     // what came and is not read yet
+	gone   error      // why nothing can be asked any more
+}
+
+// A RemoteCommand says how a machine is reached.
+type RemoteCommand struct {
+	SSH  []string      // the program and its arguments up to the host; what runs there is put behind
+	Sudo bool          // become root there by sudo, which must not ask for a password
+	Wait time.Duration // for the login; 0 is [DefaultLogin]
+}
+
+// DefaultLogin is how long a login may take when nothing else is said.
+const DefaultLogin = 20 * time.Second
+
+// Bounds of what a remote shell may say around the output of programs.
+const (
+	maxGreeting = 64 << 10 // bytes that an account prints before our command runs
+	remoteGrace = 300 * time.Millisecond
+)
+
+// ErrLost is the error for a machine that was reached and is heard no more.
+var ErrLost = errors.New("the connection to the machine was lost")
+
+// ErrNoSudo is the error for an account that may not become root without being
+// asked something.
+var ErrNoSudo = errors.New("sudo does not let this account become root without asking")
+
+// Remote logs in to a machine. The caller closes what it gets.
+func (l Local) Remote(ctx context.Context, c RemoteCommand) (*Remote, error) {
+	wait := c.Wait
+	if wait == 0 {
+		wait = DefaultLogin
+	}
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	mark := rand.Text()
+	// Every login shell hands this on unchanged. It first says that it is ours:
+	// what an account runs in its place gets nothing to read.
+	hello := `exec sh -c 'printf "\n=` + mark + ` begin\n"; exec sh'`
+	d, err := l.Dialog(Command{Argv: append(append([]string{}, c.SSH...), hello), Limit: maxGreeting})
+	if err != nil {
+		return nil, err
+	}
+	r := &Remote{dialog: d}
+	if err := r.greet(ctx, mark); err != nil {
+		return nil, fmt.Errorf("cannot log in: %w", err)
+	}
+	if c.Sudo {
+		mark = rand.Text()
+		io.WriteString(d.Conn, "exec sudo -n sh -c 'printf \"\\n=%s begin\\n\" "+mark+"; exec sh'\n")
+		switch err := r.greet(ctx, mark); {
+		case ctx.Err() == nil && errors.Is(err, ErrLost):
+			return nil, fmt.Errorf("%w: %s", ErrNoSudo, strings.TrimPrefix(err.Error(), ErrLost.Error()+": "))
+		case err != nil:
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+// greet waits for the line that says that our own command runs.
+func (r *Remote) greet(ctx context.Context, mark string) error {
+	defer r.within(ctx)()
+	noise := 0
+	err := r.until([]byte("\n="+mark+" begin\n"), func(p []byte) error {
+		if noise += len(p); noise > maxGreeting {
+			return errors.New("the account prints without end and does not run our command")
+		}
+		return nil
+	})
+	if err != nil {
+		return r.lost(ctx, err)
+	}
+	return nil
+}
+
+// Close ends the login.
+func (r *Remote) Close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.gone == nil {
+		r.gone = errors.New("the login was ended")
+		r.dialog.End(remoteGrace)
+	}
+	return nil
+}
+
+// Run implements [Host]. Of the command, Argv, Env, Dir, Stdin, Limit, Stdout
+// and Stderr count; standard error is told when the program has ended, and loses
+// line ends at its end. When ctx is done first the whole login is at an end.
+func (r *Remote) Run(ctx context.Context, c Command) (Result, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.gone != nil {
+		return Result{}, r.gone
+	}
+	mark := rand.Text()
+	text, err := c.request(mark)
+	if err != nil {
+		return Result{}, err
+	}
+	limit := c.Limit
+	if limit == 0 {
+		limit = DefaultLimit
+	}
+	defer r.within(ctx)()
+	start := time.Now()
+	out, errOut, code := &capped{limit: limit, tee: c.Stdout}, &capped{limit: limit, tee: c.Stderr}, &capped{limit: 20}
+	_, err = io.WriteString(r.dialog.Conn, text)
+	for _, part := range []struct {
+		end string
+		to  *capped
+	}{{"\n=" + mark + " out\n", out}, {"\n=" + mark + " status\n", code}, {"\n=" + mark + " end\n", errOut}} {
+		if err == nil {
+			err = r.until([]byte(part.end), func(p []byte) error { part.to.Write(p); return nil })
+		}
+	}
+	res := Result{Stdout: out.kept, Stderr: errOut.kept, Truncated: out.over || errOut.over, Took: time.Since(start)}
+	if err != nil {
+		return res, fmt.Errorf("%s: %w", c.Argv[0], r.lost(ctx, err))
+	}
+	if string(code.kept) == "none" {
+		return res, fmt.Errorf("%s: %w", c.Argv[0], ErrNotFound)
+	}
+	if res.Exit, err = strconv.Atoi(string(code.kept)); err != nil {
+		return res, fmt.Errorf("%s: no exit status came back", c.Argv[0])
+	}
+	return res, nil
+}
+
+// ReadFile implements [Host].
+func (r *Remote) ReadFile(ctx context.Context, name string, limit int) ([]byte, error) {
+	const read = `[ -e "$1" ] || exit 3; [ -f "$1" ] || exit 4; head -c "$2" <"$1"`
+	res, err := r.Run(ctx, Command{Argv: []string{"sh", "-c", read, "sh", name, strconv.Itoa(limit + 1)}, Limit: limit + 1})
+	switch {
+	case err != nil:
+		return nil, err
+	case res.Exit == 3:
+		return nil, &fs.PathError{Op: "read", Path: name, Err: fs.ErrNotExist}
+	case res.Exit == 4:
+		return nil, &fs.PathError{Op: "read", Path: name, Err: errors.New("not a regular file")}
+	case res.Exit != 0 && bytes.Contains(res.Stderr, []byte("ermission denied")):
+		return nil, &fs.PathError{Op: "read", Path: name, Err: fs.ErrPermission}
+	case res.Exit != 0:
+		return nil, &fs.PathError{Op: "read", Path: name, Err: fmt.Errorf("status %d: %s", res.Exit, res.Stderr)}
+	case len(res.Stdout) > limit:
+		return res.Stdout[:limit], ErrTooLarge
+	}
+	return res.Stdout, nil
+}
+
+// request writes a command as lines for the shell that waits there. Standard
+// output comes first, then the status, then standard error, each up to a mark
+// that nobody there can know beforehand.
+func (c Command) request(mark string) (string, error) {
+	if len(c.Argv) == 0 {
+		return "", errors.New("no program to run")
+	}
+	if c.Terminal || c.Standard || c.Inside != nil || c.As != nil {
+		return "", errors.New("a program on another machine has no terminal, and runs as who logged in")
+	}
+	var b strings.Builder
+	if c.Stdin == nil {
+		b.WriteString("sshtay_in() { :; }\n")
+	} else if err := feed(&b, c.Stdin); err != nil {
+		return "", err
+	}
+	b.WriteString("sshtay_run() (\n")
+	b.WriteString("PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin; export PATH\n")
+	for _, e := range c.Env {
+		name, value, _ := strings.Cut(e, "=")
+		if !isName(name) {
+			return "", fmt.Errorf("%q is no name of a variable", name)
+		}
+		b.WriteString(name + "=" + Quote(value) + "; export " + name + "\n")
+	}
+	if c.Dir != "" {
+		b.WriteString("cd " + Quote(c.Dir) + " || exit 126\n")
+	}
+	b.WriteString("exec")
+	for _, a := range c.Argv {
+		if strings.Contains(a, "\x00") {
+			return "", errors.New("an argument contains a NUL")
+		}
+		b.WriteString(" " + Quote(a))
+	}
+	b.WriteString("\n)\n")
+	input := "</dev/null sshtay_run"
+	if c.Stdin != nil {
+		input = "sshtay_in | sshtay_run"
+	}
+	fmt.Fprintf(&b, `if (PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin; command -v %s) >/dev/null 2>&1; then
+{ sshtay_err=$( { %s 3>&-; } 2>&1 1>&3 3>&-); sshtay_code=$?; } 3>&1
+else sshtay_code=none sshtay_err=; fi
+printf '\n=%%s out\n%%s\n=%%s status\n%%s\n=%%s end\n' %[3]s "$sshtay_code" %[3]s "$sshtay_err" %[3]s
+`, Quote(c.Argv[0]), input, mark)
+	return b.String(), nil
+}
+
+// feed writes a function that prints what the reader gives: bytes that some
+// shell may look at as octal numbers, and in pieces, since a printf that is a
+// program of its own takes no long words.
+func feed(b *strings.Builder, from io.Reader) error {
+	const most = 8 << 20
+	data, err := io.ReadAll(io.LimitReader(from, most+1))
+	if err != nil {
+		return err
+	}
+	if len(data) > most {
+		return ErrTooLarge
+	}
+	b.WriteString("sshtay_in() {\n:\n")
+	for piece := range bytes.SplitSeq(data, []byte("\n")) {
+		for len(piece) > 16<<10 {
+			b.WriteString("printf %b '" + Octal(string(piece[:16<<10])) + "'\n")
+			piece = piece[16<<10:]
+		}
+		b.WriteString("printf %b '" + Octal(string(piece)) + `\0012'` + "\n")
+	}
+	// The last piece has no line end.
+	s := strings.TrimSuffix(b.String(), `\0012'`+"\n")
+	b.Reset()
+	b.WriteString(s + "'\n}\n")
+	return nil
+}
+
+// Octal escapes bytes for printf %b of any sh, between single quotes.
+func Octal(s string) string {
+	var b strings.Builder
+	for i := range len(s) {
+		c := s[i]
+		if c < ' ' || c > '~' || c == '\\' || c == '\'' {
+			fmt.Fprintf(&b, `\0%03o`, c)
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+func isName(s string) bool {
+	for i, c := range s {
+		if c != '_' && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') && (i == 0 || c < '0' || c > '9') {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// Quote makes one word of sh of any text without a NUL.
+func Quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
+
+// within has the end of the context end the waiting.
+func (r *Remote) within(ctx context.Context) (stop func()) {
+	r.dialog.Conn.SetDeadline(time.Time{})
+	done := make(chan struct{})
+	forget := context.AfterFunc(ctx, func() {
+		r.dialog.Conn.SetDeadline(time.Unix(1, 0))
+		close(done)
+	})
+	return func() {
+		if !forget() {
+			<-done // else it would reach the next request
+		}
+	}
+}
+
+// until reads up to the mark, and gives what comes before it in pieces.
+func (r *Remote) until(mark []byte, got func([]byte) error) error {
+	buf := make([]byte, 32<<10)
+	for {
+		if i := bytes.Index(r.ahead, mark); i >= 0 {
+			err := got(r.ahead[:i])
+			r.ahead = append([]byte(nil), r.ahead[i+len(mark):]...)
+			return err
+		}
+		if n := len(r.ahead) - len(mark) + 1; n > 0 {
+			if err := got(r.ahead[:n]); err != nil {
+				return err
+			}
+			r.ahead = append([]byte(nil), r.ahead[n:]...)
+		}
+		n, err := r.dialog.Conn.Read(buf)
+		r.ahead = append(r.ahead, buf[:n]...)
+		if err != nil && n == 0 {
+			return err
+		}
+	}
+}
+
+// lost ends the login after an error, and says what ssh said of it.
+func (r *Remote) lost(ctx context.Context, err error) error {
+	res, _ := r.dialog.End(remoteGrace)
+	said := strings.TrimSpace(string(res.Stderr))
+	if i := strings.LastIndexByte(said, '\n'); i >= 0 {
+		said = said[i+1:]
+	}
+	switch {
+	case ctx.Err() != nil:
+		r.gone = context.Cause(ctx)
+	case said != "":
+		r.gone = fmt.Errorf("%w: %s", ErrLost, strconv.QuoteToGraphic(strings.TrimSpace(said)))
+	case errors.Is(err, io.EOF) || errors.Is(err, os.ErrClosed):
+		r.gone = ErrLost
+	default:
+		r.gone = fmt.Errorf("%w: %w", ErrLost, err)
+	}
+	return r.gone
+}
