@@ -71,6 +71,7 @@ func (w *world) richTransaction(id string) Transaction {
 func TestLife(t *testing.T) {
 	for shell := range shells {
 		t.Run(shell, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t)
 			w.as(shell)
 			tr := w.richTransaction("t1")
@@ -123,6 +124,7 @@ func (w *world) attributesOf(name string) string {
 }
 
 func TestCarry(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	tr := w.richTransaction("t1")
 	before := w.snapshot()
@@ -155,6 +157,7 @@ func TestCarry(t *testing.T) {
 
 // TestNobodyConfirms: the watchers put it back in time.
 func TestNobodyConfirms(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	tr := w.richTransaction("t1")
 	tr.Patience = 2 * time.Second
@@ -177,6 +180,7 @@ func TestNobodyConfirms(t *testing.T) {
 
 // By hand: it can be tried again after it failed, and says what to type.
 func TestByHand(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.write("f", "old\n", 0o644)
 	tr := w.transaction("t1", w.replace("f", "new\n"))
@@ -185,15 +189,11 @@ func TestByHand(t *testing.T) {
 	os.WriteFile(script, tr.Script(), 0o644)
 	run := func(word string, want int) string {
 		t.Helper()
-		out, err := exec.Command("sh", script, word).CombinedOutput()
-		code := 0
-		if e := (*exec.ExitError)(nil); errors.As(err, &e) {
-			code = e.ExitCode()
-		}
+		out, code := w.program(script, word)
 		if code != want {
 			t.Fatalf("%s: exit %d, want %d: %s", word, code, want, out)
 		}
-		return string(out)
+		return out
 	}
 	run("", 64)
 	run("confirm", 31)

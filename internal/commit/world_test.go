@@ -2,6 +2,8 @@ package commit
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -33,6 +35,11 @@ type local struct {
 	env []string
 }
 
+func (l local) Run(ctx context.Context, c host.Command) (host.Result, error) {
+	c.Env = append(append([]string{}, l.env...), c.Env...)
+	return l.Local.Run(ctx, c)
+}
+
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	parent := "/dev/shm" // syncing costs nothing there
@@ -54,10 +61,11 @@ func newWorldIn(t testing.TB, parent string) *world {
 			t.Fatal(err)
 		}
 	}
-	w.m = host.Local{}
-	setenv(t, "SSHTAY_STATE", w.state)
-	setenv(t, "SSHTAY_ROOT", top) // no systemd, no cron: what this machine has must not matter
-	setenv(t, "PATH", w.bin+":"+os.Getenv("PATH"))
+	w.m = local{env: []string{
+		"SSHTAY_STATE=" + w.state,
+		"SSHTAY_ROOT=" + top, // no systemd, no cron: what this machine has must not matter
+		"PATH=" + w.bin + ":" + os.Getenv("PATH"),
+	}}
 	t.Cleanup(func() {
 		w.killAll()
 		exec.Command("chattr", "-R", "-i", top).Run()
@@ -66,7 +74,19 @@ func newWorldIn(t testing.TB, parent string) *world {
 	return w
 }
 
-func setenv(t testing.TB, name, value string) { t.Setenv(name, value) }
+// program runs one word of the program of a transaction, as a person or a timer
+// would, and returns what it said and its status.
+func (w *world) program(path, word string) (said string, code int) {
+	cmd := exec.Command("sh", path, word)
+	cmd.Env = append(os.Environ(), w.m.(local).env...)
+	out, err := cmd.CombinedOutput()
+	if e := (*exec.ExitError)(nil); errors.As(err, &e) {
+		code = e.ExitCode()
+	} else if err != nil {
+		w.t.Fatal(err)
+	}
+	return string(out), code
+}
 
 // file is the path of a file of the world.
 func (w *world) file(name string) string { return filepath.Join(w.dir, name) }
@@ -170,6 +190,9 @@ func (w *world) procs() (pids []int) {
 	for _, d := range dirs {
 		line, _ := os.ReadFile(d + "/cmdline")
 		env, _ := os.ReadFile(d + "/environ")
+		if bytes.HasPrefix(line, []byte("sshd: ")) || bytes.HasPrefix(line, []byte("/usr/sbin/sshd")) {
+			continue // started by us when it had died, and to stay
+		}
 		if bytes.Contains(line, []byte(w.state)) || bytes.Contains(env, []byte("SSHTAY_WORK="+w.state)) {
 			if pid, err := strconv.Atoi(filepath.Base(d)); err == nil && pid != os.Getpid() {
 				pids = append(pids, pid)
