@@ -48,8 +48,9 @@ type File struct {
 }
 
 // Commands are lines of POSIX sh that run under `set -e`, as who carries the
-// change out, with an empty standard input. They may not ask anything, wait for
-// anything, or start something that stays.
+// change out, with an empty standard input and the sbin folders in PATH. They may
+// not ask anything, wait for anything, or start something that stays, but for a
+// daemon that cuts itself loose.
 type Commands struct {
 	Done  string // exits with 0 exactly when what Apply does is done
 	Apply string

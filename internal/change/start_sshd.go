@@ -1,0 +1,104 @@
+package change
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"sshtay/internal/host"
+	"sshtay/internal/remedy"
+)
+
+// listener finds the sshd that accepts connections, by its title: the words
+// "[listener]" in it since OpenSSH 8.2, before that the command line as it is.
+// Those of sessions begin with "sshd: " and the user. It sets pid, "" if there is
+// none, and stale, which is not empty if its program is no more the one on disk.
+const listener = `pid= stale=
+for p in /proc/[0-9]*; do
+	comm=; read -r comm 2>/dev/null <"$p/comm" || continue
+	[ "$comm" = sshd ] || continue
+	title=$(tr '\0' ' ' 2>/dev/null <"$p/cmdline") || continue
+	case $title in *'[listener]'*) ;; 'sshd: '*|'') continue ;; esac
+	pid=${p#/proc/}
+	case $(readlink "$p/exe") in *' (deleted)') stale=yes ;; esac
+	break
+done
+`
+
+// servesScript tells who starts sshd here, and whether it serves: a line
+// "KIND NAME" and one of "serves", "stale" and "dead".
+const servesScript = `
+if [ -d /run/systemd/system ]; then
+	unit=
+	for u in ssh.socket sshd.socket; do
+		if [ -z "$unit" ] && systemctl is-enabled -q "$u" 2>/dev/null; then unit=$u; fi
+	done
+	for u in ssh.service sshd.service; do
+		if [ -z "$unit" ] && [ "$(systemctl show -p LoadState "$u")" = LoadState=loaded ]; then unit=$u; fi
+	done
+	if [ -n "$unit" ]; then
+		echo "systemd $unit"
+		if ! systemctl is-active -q "$unit"; then echo dead; exit; fi
+		case $unit in *.socket) echo serves; exit ;; esac
+	fi
+fi
+[ -n "$unit" ] || for s in sshd ssh; do
+	if [ -x /etc/init.d/$s ]; then unit=$s; echo "script $s"; break; fi
+done
+[ -n "$unit" ] || { p=$(command -v sshd) && echo "program $p"; } || { echo "there is no sshd on this machine" >&2; exit 1; }
+` + listener + `
+if [ -z "$pid" ]; then echo dead; elif [ -n "$stale" ]; then echo stale; else echo serves; fi`
+
+var starter = regexp.MustCompile(`^(systemd|script|program) ([A-Za-z0-9_./-]+)\n(serves|stale|dead)\n$`)
+
+// StartSSHD starts an sshd that does not run, and lets one whose program was
+// replaced become the new one. Sessions live on. One that serves is left alone.
+func StartSSHD(ctx context.Context, m host.Host) (Change, error) {
+	c := Change{Kind: "start_sshd", Title: "start sshd", Risk: remedy.ReloadsSSHD, Root: true}
+	out, err := ask(ctx, m, servesScript)
+	if err != nil {
+		return c, err
+	}
+	is := starter.FindStringSubmatch(string(out))
+	if is == nil {
+		return c, errors.New("it cannot be seen what starts sshd here; by hand: sshd -t && systemctl restart ssh")
+	}
+	by, name, state := is[1], is[2], is[3]
+	if state == "serves" {
+		return c, nil
+	}
+	how := starters[by]
+	fill := func(line string) string { return strings.ReplaceAll(line, "NAME", name) }
+	done := fill(how.done)
+	start, undo := how.start, fmt.Sprintf("if %s; then %s; fi", inOne(done), fill(how.stop))
+	if state == "stale" {
+		c.Title, start, undo = "let sshd become the program that is installed now", how.renew, ":" // the old program is gone
+		c.Notes = append(c.Notes, "a rollback leaves the new program running: the old one is no longer there")
+		done = listener + `[ -n "$pid" ] && [ -z "$stale" ]`
+	}
+	c.Verify = []Verification{{Title: "sshd runs", Run: "n=0\nuntil " + inOne(done) + "; do n=$((n+1)); [ $n -lt 5 ] || exit 1; sleep 1; done"}}
+	c.Effects = []Effect{{Title: c.Title, Commands: &Commands{Done: done, Apply: "sshd -t\n" + fill(start), Undo: undo}}}
+	return c, nil
+}
+
+// inOne makes lines one command, whose status is that of the last one.
+func inOne(lines string) string { return "{ " + strings.TrimSpace(lines) + "\n}" }
+
+// starters are the ways in which an sshd is started. systemd and the scripts
+// end the listener alone; so does a signal to it.
+var starters = map[string]struct{ done, start, renew, stop string }{
+	"systemd": {
+		done: "systemctl is-active -q NAME", start: "systemctl reset-failed NAME 2>/dev/null || :\nsystemctl start NAME",
+		renew: "systemctl restart NAME", stop: "systemctl stop NAME",
+	},
+	"script": {
+		done: listener + `[ -n "$pid" ]`, start: "/etc/init.d/NAME start >/dev/null 2>&1",
+		renew: listener + `kill -HUP "$pid"`, stop: `kill "$pid"`,
+	},
+	"program": {
+		done: listener + `[ -n "$pid" ]`, start: "NAME >/dev/null 2>&1",
+		renew: listener + `kill -HUP "$pid"`, stop: `kill "$pid"`,
+	},
+}
