@@ -1,3 +1,5 @@
+//go:build linux
+
 package commit
 
 import (
@@ -56,7 +58,9 @@ func TestRefuses(t *testing.T) {
 		"bound in place": {func(t *testing.T, w *world, tr *Transaction) {
 			w.mount(t, "-o", "bind", w.file("sshd_config"), w.file("sshd_config"))
 		}, Impossible, "sshd_config"},
-		"not armed": {func(t *testing.T, w *world, tr *Transaction) { w.fake("setsid", `case "$*" in *" watch "*) exit 1 ;; esac; exec /usr/bin/setsid "$@"`) }, Unarmed, "could not be armed"},
+		"not armed": {func(t *testing.T, w *world, tr *Transaction) {
+			w.fake("setsid", `case "$*" in *" watch "*) exit 1 ;; esac; exec /usr/bin/setsid "$@"`)
+		}, Unarmed, "could not be armed"},
 		"another": {func(t *testing.T, w *world, tr *Transaction) {
 			o, err := Apply(t.Context(), w.m, w.transaction("other", w.create("other", "x", 0o600)))
 			if err != nil || o.Code != OK {
