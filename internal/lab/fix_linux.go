@@ -107,8 +107,8 @@ func (l *Live) sshtay(on, verb, args string) (out string, exit int, err error) {
 // listFiles prints each file that a change may touch: its mode, owner, name,
 // what it links to, and the checksum of its content; and the settings of the
 // kernel that our remedies set.
-const listFiles = `find /etc /home /root /run/sshd /var/spool/cron -xdev ! -path '*/.local/state/*' ! -name '.lastlog' ! -name mtab ! -name 'known_hosts*' ! -name '.bash_history' -printf '%M %U %G %p %l\n' 2>/dev/null | sort -k4
-find /etc /home /root -xdev -type f ! -path '*/.local/state/*' ! -name 'known_hosts*' -exec sha256sum {} + 2>/dev/null | sort -k2
+const listFiles = `find /etc /home /root /run/sshd /var/spool/cron -xdev ! -path '*/.local*' ! -name '.lastlog' ! -name mtab ! -name 'known_hosts*' ! -name '.bash_history' -printf '%M %U %G %p %l\n' 2>/dev/null | sort -k4
+find /etc /home /root -xdev -type f ! -path '*/.local*' ! -name 'known_hosts*' -exec sha256sum {} + 2>/dev/null | sort -k2
 for n in tcp_keepalive_time tcp_keepalive_intvl tcp_keepalive_probes tcp_mtu_probing; do printf '%s ' $n; cat /proc/sys/net/ipv4/$n; done
 ip route; ip -6 route; ip -o link show | sed 's/^[0-9]*: //'; nft list tables 2>/dev/null
 true`

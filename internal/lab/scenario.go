@@ -318,8 +318,10 @@ func (f *Fix) apply(text string) error {
 		}
 		return nil
 	})
-	if len(f.Rollback) == 0 {
+	if len(f.Rollback) == 0 && f.On == "client" {
 		f.Rollback = []string{"web1"}
+	} else if len(f.Rollback) == 0 {
+		f.Rollback = []string{""} // what was changed is on that machine
 	}
 	return err
 }

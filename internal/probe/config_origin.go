@@ -29,7 +29,7 @@ func ownReading(ctx context.Context, env *Env, facts *fact.Set) *sshconf.Client 
 		}
 		return data, err
 	}
-	request := clientRequest(env.Target)
+	request := ClientRequest(env.Target)
 	if version, ok := fact.ClientSSHVersion.Get(facts); ok {
 		request.Release, _ = sshconf.ParseRelease(version)
 	}
@@ -40,7 +40,9 @@ func ownReading(ctx context.Context, env *Env, facts *fact.Set) *sshconf.Client 
 	return client
 }
 
-func clientRequest(t target.Target) sshconf.ClientRequest {
+// ClientRequest is a target as package sshconf asks for it; this machine is any
+// host.
+func ClientRequest(t target.Target) sshconf.ClientRequest {
 	r := sshconf.ClientRequest{Host: t.Given, Config: t.ConfigFile}
 	if t.Local() {
 		r.Host = anyHost
