@@ -124,6 +124,9 @@ func (t *trail) probe(m sock.Method, ttl int) sock.TTLProbe {
 func (t *trail) follow(quick bool) (probes []sock.TTLProbe) {
 	known := t.known()
 	for ttl := 1; ttl <= known; ttl++ {
+		if ttl == t.reached-1 && t.reached > t.back && t.rounds == 1 && t.hop(ttl).by == "" {
+			continue // the server, perhaps, of which nothing arrived or came back
+		}
 		if h := t.hop(ttl); !h.attempted && (!quick || h.by == "") {
 			h.attempted = true
 			probes = append(probes, t.probe(sock.TCP, ttl))
