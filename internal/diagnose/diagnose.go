@@ -68,7 +68,7 @@ func (o Options) env() *probe.Env {
 	env := &probe.Env{
 		Target: o.Target, Local: o.Local, Budget: probe.NewBudget(o.MaxConnections),
 		Timeout: o.Timeout, Idle: o.Idle, Terminal: o.Terminal, Version: o.Version, Self: o.Self, Progress: o.Progress, Keep: o.Keep, Asking: o.Asking,
-		Login: o.Login, NotSSH: probe.NewNotice(), Running: probe.NewNotice(), Hole: probe.NewNotice(), Shaking: &probe.Shaking{}, Shaken: probe.NewNotice(),
+		Login: o.Login, NotSSH: probe.NewNotice(), Running: probe.NewNotice(), Hole: probe.NewNotice(), Marked: probe.NewNotice(), Shaking: &probe.Shaking{}, Shaken: probe.NewNotice(),
 	}
 	if env.Progress == nil {
 		env.Progress = func(string) {}
