@@ -173,7 +173,7 @@ func (b bothLimits) known() string {
 	if len(b) == 0 {
 		return ""
 	}
-	return b.when()
+	return " (" + strings.TrimPrefix(b.when(), "; that is ") + " the next)"
 }
 
 func (b bothLimits) says() (all []Evidence) {
