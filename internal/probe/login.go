@@ -25,7 +25,7 @@ var Login = Probe{
 
 var loginYields = append([]fact.Any{
 	fact.LoginStage, fact.LoginReason, fact.LoginError, fact.LoginExit, fact.LoginAddress, fact.LoginHostKey, fact.LoginMethods, fact.LoginMethod, fact.LoginKeyAccepted,
-	fact.LoginTime, fact.LoginAuthTime, fact.LoginCutAfter, fact.SessionKind, fact.SessionNoise, fact.SessionShellTime, fact.SessionEnd,
+	fact.LoginTime, fact.LoginAuthTime, fact.LoginRenewing, fact.LoginCutAfter, fact.SessionKind, fact.SessionNoise, fact.SessionShellTime, fact.SessionEnd,
 }, serverFacts...)
 
 // limits bound a login. Each time runs from the end of the one before.
@@ -223,6 +223,11 @@ func (w *watch) report(facts *fact.Set, exit int, cause error) {
 	}
 	if said != "" {
 		fact.LoginError.Put(facts, visible.Line(said, 1000), source)
+	}
+	if sshlog.Reached(w.trace.Stage(), sshlog.Auth) {
+		fact.LoginRenewing.Put(facts, w.trace.Renewals > w.trace.Renewed, "ssh -v")
+	} else {
+		fact.Miss(facts, "the login did not come so far", fact.LoginRenewing)
 	}
 	w.reportSession(facts, exit, cause)
 }
