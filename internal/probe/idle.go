@@ -118,6 +118,7 @@ func (r *idleRun) put(facts *fact.Set, f idle.Result) {
 		fact.IdleDistance.Put(facts, n, "the hop limit of the server's packets")
 	}
 	if f.High == 0 {
+		fact.Miss(facts, nothingLost(f), fact.IdleTimeout)
 		return
 	}
 	fact.IdleTimeout.Put(facts, f.Timeout, source)
@@ -136,6 +137,17 @@ func (r *idleRun) put(facts *fact.Set, f idle.Result) {
 	} else {
 		fact.Miss(facts, noHop[f.Why], fact.IdleHop)
 	}
+}
+
+// nothingLost is why there is no timeout.
+func nothingLost(f idle.Result) string {
+	switch {
+	case f.Low > 0:
+		return "every silence was survived"
+	case f.Refused != "":
+		return "no connection could be left silent: " + f.Refused
+	}
+	return "the run ended before the first connection was woken"
 }
 
 // mostSeen is what the server's kernel said most often.
