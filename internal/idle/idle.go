@@ -20,6 +20,7 @@ type Options struct {
 	UpTo   time.Duration // the longest silence of interest
 	Slots  int           // connections open at once, the talking one included
 	AtOnce int           // of these, so many may be on their way in at the same time; the first one is alone
+	Blind  bool          // connections take no TTL or keepalives: the device cannot be looked for
 	Total  int           // connections in the whole run; 0 is any number
 	Notice time.Duration // it takes so long from an answer to Wake until the connection is spoken on
 	Every  time.Duration // how far apart connections can be opened, on average
@@ -46,6 +47,7 @@ const (
 	ResetEarly = "reset-early" // it was reset while it slept
 	Closed     = "closed"      // it was closed in order while it slept
 	ClosedSaid = "closed-said" // the same, after the server had sent something on it
+	Ended      = "ended"       // it ended, and it cannot be seen how
 )
 
 // A Sample is one silence and what came of it.

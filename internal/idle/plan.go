@@ -109,7 +109,7 @@ func (p *Plan) Woke(now time.Duration, id int, silence time.Duration, came strin
 	}
 	slept := c.state == asleep || c.state == waking
 	if slept {
-		p.early = p.early || came == ResetEarly || came == Closed
+		p.early = p.early || came == ResetEarly || came == Closed || came == Ended
 		p.samples = append(p.samples, Sample{now, silence, c.ttl, came, came != Alive && c.tainted})
 	}
 	c.state, c.ttl, c.target = awake, 0, 0

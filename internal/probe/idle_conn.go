@@ -32,7 +32,7 @@ type idleLine interface {
 type idleConn struct {
 	id   int
 	line idleLine
-	tcp  *net.TCPConn // never to be read from or written to
+	tcp  *net.TCPConn // never to be read from or written to; nil behind a jump host
 	ssh  *session     // that speaks on it, nil before a login
 	peer string       // the client's address and port as the server sees them; "" when no shell answers there
 
@@ -226,6 +226,8 @@ func (c *idleConn) ending(early bool) string {
 	info, err := c.line.Info()
 	reset := err == nil && info.State == tcpClosed || c.line.Reason() == "reset"
 	switch {
+	case c.tcp == nil: // who ended it, and how, is not passed on
+		return idle.Ended
 	case reset && early:
 		return idle.ResetEarly
 	case reset:
