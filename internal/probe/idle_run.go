@@ -111,6 +111,9 @@ func (r *idleRun) run(ctx context.Context) idle.Result {
 	}
 	r.stop()
 	r.closeAll()
+	if r.Watch != nil { // what came last
+		r.Watch(r.plan.View(r.now()))
+	}
 	return r.plan.Result()
 }
 
