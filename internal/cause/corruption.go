@@ -15,7 +15,7 @@ var _ = register(Cause{
 	Doc: Doc{
 		Observed: "What ssh and sshd said about bad MACs, packet lengths and signatures, segments with a wrong checksum that either kernel dropped, and, where any of that was seen, sessions that move 4 MiB each way under several ciphers and MACs.",
 		Judged: "Confirmed as the path's fault when it was seen in different places, at different stages or under different ciphers, or when segments with wrong checksums came while our own session moved data. Confirmed as a fault of a program when the user's own cipher broke at its first packet twice, " +
-			"and another moved everything. Confirmed for the way to the server when sshd's log names this client and the server hangs up on what our session sends. Likely when it was seen in one place only, or when the server hangs up in the midst of data under two ciphers. Ruled out when all that was moved was whole.",
+			"and another moved everything. Confirmed for the way to the server when sshd's log names this client and the server hangs up on what our session sends. Likely when it was seen in one place only, or when the server hangs up in the midst of data under two ciphers. Ruled out when all that was moved was whole. Checked on the server itself its logs of seven days speak for all clients, where they name networks that also log in.",
 		Explained: "Whoever receives an altered packet hangs up: its MAC does not fit. So the side that complains is the one that received it: when ssh says \"message authentication code incorrect\" the data was altered on the way from the server, when the server does, on the way to it; the other side sees nothing but a connection that is closed or reset. " +
 			"TCP's own checksum catches most of it, and sends such segments again: then it looks like loss. What TCP does not catch was altered where checksums are computed anew: in a network card's offloading, a NAT, a VPN or a broken memory.",
 		Fixed: "Offloading switched off on the sending and the receiving machine, one after the other, shows whether a network card does it; another path, cable or VPN shows whether the network does. Another cipher cures only a program's fault.",
@@ -23,8 +23,9 @@ var _ = register(Cause{
 	Needs: []fact.Any{
 		fact.DataTrials, fact.ClientChecksumErrors, fact.ServerChecksumErrors, fact.ServerSegments, fact.LogCorrupt,
 		fact.LoginStage, fact.LoginReason, fact.LoginError, fact.HandshakeReason, fact.HandshakeDetail,
+		fact.LogHistory,
 	},
-	Judge: func(v *fact.View) Verdict { return alteredOf(v).judge(v) },
+	Judge: recordedFor("corruption", Likely, func(v *fact.View) Verdict { return alteredOf(v).judge(v) }),
 	Fix:   func(v *fact.View) []remedy.Remedy { return alteredOf(v).fix() },
 	Masks: []string{"not-ssh", "session-refused", "reset-injected", "path-loss"},
 })

@@ -23,7 +23,7 @@ var _ = register(Cause{
 	Needs: []fact.Any{
 		fact.IdleTimeout, fact.IdleSurvived, fact.IdleFatal, fact.IdleSure, fact.IdleDeaths, fact.IdleEarly, fact.IdleCame, fact.IdleAtServer, fact.IdleSaid,
 		fact.IdleHop, fact.IdleDistance, fact.IdleSpeaks, fact.IdleLost, fact.IdleLived, fact.IdleSlept, fact.IdleRefused, fact.IdleAge,
-		fact.IdleKnown, fact.IdleTried, fact.IdleBefore, fact.IdlePatience, fact.PathHops, fact.ClientConntrackIdle, fact.HandshakeBanner, fact.SSHDVersion, fact.ServerAliveInterval, fact.ServerAliveCountMax, fact.ClientAliveInterval, fact.ClientAliveCountMax,
+		fact.IdleKnown, fact.IdleTried, fact.IdleBefore, fact.IdlePatience, fact.IdlePath, fact.PathHops, fact.ClientConntrackIdle, fact.HandshakeBanner, fact.SSHDVersion, fact.ServerAliveInterval, fact.ServerAliveCountMax, fact.ClientAliveInterval, fact.ClientAliveCountMax,
 	},
 	Judge: judgeIdle,
 	Fix:   fixIdle,
@@ -131,6 +131,8 @@ var comings = map[string]struct{ what, why string }{
 		"ssh prints \"Read from remote host: Connection reset by peer\" and \"client_loop: send disconnect: Connection reset\" while nobody touches anything."},
 	"closed": {"It closes them in order at that moment, as load balancers and proxies do.",
 		"ssh prints \"Connection closed by remote host\", which sounds like the server; but the server was told by the same device, or not at all."},
+	"ended": {"They end then.",
+		"The jump host passes on that its connection has ended, and not how: ssh prints \"Connection closed by UNKNOWN port 65535\" for a reset as well."},
 }
 
 var atServer = map[string]string{
@@ -144,7 +146,7 @@ var atServer = map[string]string{
 func endedByServer(v *fact.View) bool {
 	came, _ := fact.IdleCame.In(v)
 	state, _ := fact.IdleAtServer.In(v)
-	return came == "closed-said" || came == "closed" && state == "closing"
+	return came == "closed-said" || (came == "closed" || came == "ended") && state == "closing"
 }
 
 // deviceName says where the device is.
@@ -152,7 +154,10 @@ func deviceName(v *fact.View) string {
 	hop, isHop := fact.IdleHop.In(v)
 	distance, isFar := fact.IdleDistance.In(v)
 	came, _ := fact.IdleCame.In(v)
+	jump, isLeg := legBehind(v)
 	switch {
+	case isLeg:
+		return "a device between " + jump + " and the server"
 	case ownDevice(v):
 		return "this machine's own connection tracking"
 	case isHop && isFar && hop >= distance:
@@ -165,6 +170,13 @@ func deviceName(v *fact.View) string {
 		return "a load balancer or proxy before the server"
 	}
 	return "a device on the way"
+}
+
+// legBehind is the jump host behind which the measured leg begins, where there
+// is one.
+func legBehind(v *fact.View) (jump string, is bool) {
+	path, _ := fact.IdlePath.In(v)
+	return strings.CutPrefix(path, "behind ")
 }
 
 // hopAddress is the address by which the router at a hop answers, in
@@ -221,13 +233,16 @@ func rulesOut(survived time.Duration) string {
 	return ""
 }
 
-// runNotes are what happened to the measurement itself.
+// runNotes are what happened to the measurement itself, and which part of the way it was.
 func runNotes(v *fact.View) (notes []string) {
 	if why, is := fact.IdleBefore.In(v); is {
 		notes = append(notes, "nobody could log in ("+strings.TrimSuffix(why, ".")+"), so a few connections were silent before the login, which a server allows for its LoginGraceTime only")
 	}
 	if age, is := fact.IdlePatience.In(v); is {
 		notes = append(notes, fmt.Sprintf("they were closed when they were %s old, because nobody had logged in", span(age)))
+	}
+	if jump, is := legBehind(v); is {
+		notes = append(notes, "that is the leg behind "+jump+"; the one to it is another: sshtay idle "+jump)
 	}
 	if n, _ := fact.IdleSlept.In(v); n > 0 {
 		notes = append(notes, fmt.Sprintf("this machine slept %s meanwhile, and what was lost then does not count", times(n)))

@@ -16,7 +16,7 @@ var _ = register(Cause{
 	Doc: Doc{
 		Observed: "LoginGraceTime, how long our own login took (greeting, key exchange and authentication), how it ended, the log's lines about logins that ran out of time, and UseDNS.",
 		Judged: "Confirmed when the log says so of this address and the login is slow, or the time short, or the login failed after as long. Likely when a login took half of the time and more, when the time is so short that nobody can type a password, and when a login was cut off after a number of seconds to the tenth while the setting could not be read. " +
-			"A time below 20 s with a fast login, a time of 0, and a line in the log beside fast logins are possible: somebody may have left a prompt open. Ruled out when the login took less than half of the time.",
+			"A time below 20 s with a fast login, a time of 0, and a line in the log beside fast logins are possible: somebody may have left a prompt open. Ruled out when the login took less than half of the time. Checked on the server itself its logs of seven days speak for all clients, where they name networks that also log in.",
 		Explained: "From accepting a connection until the user is authenticated sshd allows LoginGraceTime, 120 s by default, and then closes: ssh says only that the connection was closed. " +
 			"Slow name servers, directories, Kerberos and one-time passwords use that time up. Debian's sshd since 9.2p1-2+deb12u3 does not log it, so a silent log proves nothing there. With 0 there is no limit, and connections that never log in hold their slots for ever.",
 		Fixed: "LoginGraceTime 120 on the server; take away what makes the login slow: UseDNS no, a dead name server in resolv.conf, GSSAPIAuthentication no where there is no Kerberos.",
@@ -24,8 +24,9 @@ var _ = register(Cause{
 	Needs: []fact.Any{
 		fact.LoginGraceTime, fact.LoginAuthTime, fact.BannerTime, fact.KexTime, fact.LoginTime, fact.LoginStage, fact.LoginCutAfter, fact.RTT,
 		fact.LogGraceOurs, fact.UseDNS, fact.SSHDPackage, fact.ServerVia,
+		fact.LogHistory,
 	},
-	Judge: judgeLoginGrace,
+	Judge: recordedFor("login-grace", Likely, judgeLoginGrace),
 	Fix:   fixLoginGrace,
 })
 

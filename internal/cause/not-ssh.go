@@ -2,6 +2,8 @@ package cause
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 
 	"sshtay/internal/fact"
 	"sshtay/internal/remedy"
@@ -12,7 +14,7 @@ var _ = register(Cause{
 	Title: "something that is not SSH answers, or stands in between",
 	Doc: Doc{
 		Observed: "The first bytes that came after the connection was made, which protocol they belong to, how the connection ended, and whether an SSH server rejected our identification line.",
-		Judged: "Confirmed when bytes came that are no SSH identification: they are shown. Confirmed also when sshd greets and then says that what it read was no SSH identification: ours is one, so something on the way wrote before it. Likely when text came and nothing after it, since an SSH server may send lines before its identification. Possible when the other side closed, reset or stayed silent without a byte, " +
+		Judged: "Confirmed when bytes came that are no SSH identification: they are shown. Confirmed also when sshd greets and then says that what it read was no SSH identification: ours is one, so something on the way wrote before it. Likely when text came and nothing after it, since an SSH server may send lines before its identification. Possible when what came is an identification but for a character or two, which something altered, and when the other side closed, reset or stayed silent without a byte, " +
 			"as a forwarder without a backend does, and as a server that refuses does too. " +
 			"Ruled out when an SSH identification or one of sshd's own refusals came. Unknown when no connection was made. Text that came through a ProxyCommand may be the command's own and is judged there.",
 		Explained: "An SSH server begins with a line such as SSH-2.0-OpenSSH_9.2. A web server, a reverse proxy, a captive portal, a load balancer that speaks the PROXY protocol, a TLS tunnel or a tarpit says something else; " +
@@ -67,6 +69,25 @@ func (g greeting) half() bool { return g.looks == "ssh" || g.looks == "" && g.re
 // unnamed says that what came is text or bytes of no protocol that is known.
 func (g greeting) unnamed() bool { return g.looks == "text" || g.looks == "binary" }
 
+// altersIdent says whether bytes, made visible, begin as an identification does
+// but for a character or two.
+func altersIdent(first string) bool {
+	const ident = "SSH-2.0-"
+	same := 0
+	for i := 0; i < len(ident) && first != ""; i++ {
+		c, n := first[0], 1
+		if strings.HasPrefix(first, `\x`) && len(first) >= 4 {
+			if b, err := strconv.ParseUint(first[2:4], 16, 8); err == nil {
+				c, n = byte(b), 4
+			}
+		}
+		if first = first[n:]; c == ident[i] {
+			same++
+		}
+	}
+	return same < len(ident) && same >= len(ident)-2
+}
+
 func judgeNotSSH(v *fact.View) Verdict {
 	g := greetingOf(v)
 	ownWords, isOwn := sshdsOwnWords(g.first)
@@ -88,6 +109,9 @@ func judgeNotSSH(v *fact.View) Verdict {
 		return Verdict{Status: RuledOut, Reason: "what came begins as an SSH identification does"}
 	case g.unnamed() && g.via == "proxy-command":
 		return Verdict{Status: Possible, Impact: Breaks, Reason: "what came through the ProxyCommand is not SSH; the command may have printed it itself, see client-side"}
+	case altersIdent(g.first):
+		return Verdict{Status: Possible, Impact: Breaks, Evidence: []Evidence{says(fact.FirstBytes, "%s", firstLine(g.first))},
+			Reason: "what came is an SSH identification but for a character or two: it was altered, by the path perhaps, and a login would tell (see corruption)"}
 	case g.foreign():
 		return foundNotSSH(g)
 	case g.stage != "connect":

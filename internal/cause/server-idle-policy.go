@@ -21,7 +21,7 @@ var _ = register(Cause{
 		Observed: "ChannelTimeout, UnusedConnectionTimeout and ClientAlive of sshd for this user, TMOUT of the login shell, StopIdleSessionSec of logind, and the log's lines about connections of this address that sshd gave up; and, where silent connections were tried, how they ended.",
 		Judged: "Confirmed when a setting that ends idle sessions was read, when the log says that sshd ended connections of this address, or when it was seen to end a silent one. " +
 			"Likely when a ChannelTimeout may stand in a Match block, where it does nothing before 10.5, and when ClientAliveCountMax 0 meets an sshd from before 8.2, whose meaning some distributions changed by a back-port. " +
-			"Ruled out when the server's settings were read and none ends a session. The types that sshd knows are session:shell, session:command and session:subsystem:NAME: a ChannelTimeout for plain session does nothing on a server.",
+			"Ruled out when the server's settings were read and none ends a session. The types that sshd knows are session:shell, session:command and session:subsystem:NAME: a ChannelTimeout for plain session does nothing on a server. Checked on the server itself its logs of seven days speak for all clients, where they name networks that also log in.",
 		Explained: "These rules look at what is typed and printed, and not at the connection: keepalives keep a path from forgetting the connection and do not count here. " +
 			"So a session that always ends after the same time, however often keepalives are sent, is ended by a rule, and not by the path. ClientAlive is the other way round: an idle client answers by itself, and is given up only when it does not.",
 		Fixed: "Change or lift the rule on the server, where it is yours to change; it is often there on purpose. No setting of the client helps, except against ClientAliveCountMax 0.",
@@ -30,8 +30,9 @@ var _ = register(Cause{
 		fact.HandshakeBanner, fact.SSHDVersion, fact.SSHDPackage, fact.ChannelTimeout, fact.MatchOptions, fact.UnusedConnectionTimeout, fact.ClientAliveInterval, fact.ClientAliveCountMax,
 		fact.ShellTMOUT, fact.LogindIdle, fact.LogClientTimeouts, fact.LogInactive,
 		fact.IdleTimeout, fact.IdleCame, fact.IdleAtServer,
+		fact.LogHistory,
 	},
-	Judge: judgeIdlePolicy,
+	Judge: recordedFor("server-idle-policy", Confirmed, judgeIdlePolicy),
 	Fix:   fixIdlePolicy,
 })
 

@@ -16,7 +16,7 @@ var _ = register(Cause{
 		Observed: "How our own connections were received and what sshd said before it closed them; and where the server can be read: the log's lines about this address, bans, hosts.deny, firewall rules that limit or refuse, " +
 			"RefuseConnection, PerSourcePenalties and PerSourceMaxStartups.",
 		Judged: "Confirmed when the server's log or state names this address: a penalty, a ban, a refusal by TCP wrappers. Likely when every connection was told that it is not allowed at this time, and nothing else is known. " +
-			"Possible when connections end without a word or get no answer: a ban looks like that, and so do other things. A firewall rule that limits new connections is no finding while it lets us in.",
+			"Possible when connections end without a word or get no answer: a ban looks like that, and so do other things. A firewall rule that limits new connections is no finding while it lets us in. Checked on the server itself its logs of seven days speak for all clients, where they name networks that also log in.",
 		Explained: "Servers shut out addresses that fail to log in, connect without logging in, or connect too often: sshd itself since 9.8 (PerSourcePenalties), fail2ban and sshguard by the log, firewalls by counting, TCP wrappers by a list. " +
 			"It meets everybody behind the same address, so one broken job or health check shuts out its neighbours.",
 		Fixed: "Mend what earns the refusal, usually a job with a dead key or a check that connects and hangs up; lift the ban; exempt the address where it is known to be good. A penalty of sshd decays by itself within 10 minutes.",
@@ -26,8 +26,9 @@ var _ = register(Cause{
 		fact.BannedBy, fact.HostsDeny, fact.LogRefusedOurs, fact.LogPenaltiesOurs, fact.LogPenaltySample, fact.LogClientLines,
 		fact.FirewallLimits, fact.RefuseConnection, fact.PerSourcePenalties, fact.ServerClientAddress, fact.LoginStage, fact.LoginReason, fact.LoginError,
 		fact.MaxStartups, fact.Unauthenticated, fact.PerSourceMaxStartups, fact.SSHDActivation, fact.LogStartupDrops, fact.LogStartupsOurs, fact.LogStartupSample, fact.ResetSender,
+		fact.LogHistory,
 	},
-	Judge: func(v *fact.View) Verdict { return refuserOf(v).verdict },
+	Judge: recordedFor("source-refused", Confirmed, func(v *fact.View) Verdict { return refuserOf(v).verdict }),
 	Fix:   fixSourceRefused,
 	// Who refuses this address is why the server cannot be reached.
 	Masks: []string{"unreachable"},

@@ -17,7 +17,7 @@ var _ = register(Cause{
 			"and the connections of a socket unit that starts one sshd for each of them.",
 		Judged: "Confirmed when sshd says that MaxStartups was exceeded, when its log says so of this address, or when as many connections are unauthenticated as MaxStartups begins to refuse at. " +
 			"Likely when some of our connections were told that they are not allowed at this time and others were served: a penalty would have met them all. " +
-			"Possible when the log names others only, or when connections end before the banner without a word. Ruled out when slots are free now, every connection was greeted and the log tells of no drops.",
+			"Possible when the log names others only, or when connections end before the banner without a word. Ruled out when slots are free now, every connection was greeted and the log tells of no drops. Checked on the server itself its logs of seven days speak for all clients, where they name networks that also log in.",
 		Explained: "sshd holds a limited number of connections that have not logged in. With MaxStartups begin:rate:full, the one after begin is refused with rate percent, and that grows in a line until at full all are refused. " +
 			"Password guessers, many jobs at the same minute and slow logins fill these slots. Who is refused is chance, so the same command works the next time. sshd limits how often it logs this.",
 		Fixed: "Find who holds the slots and stop it; a larger MaxStartups such as 50:30:100; a shorter LoginGraceTime; for many commands to one host, one shared connection.",
@@ -27,8 +27,9 @@ var _ = register(Cause{
 		fact.MaxStartups, fact.Unauthenticated, fact.PerSourceMaxStartups, fact.LoginGraceTime,
 		fact.LogStartupDrops, fact.LogStartupsOurs, fact.LogStartupSample, fact.LogPenaltiesOurs,
 		fact.LoginStage, fact.LoginReason, fact.LoginError, fact.SSHDActivation, fact.SSHDUnitState, fact.SocketConnections, fact.SocketConnectionsMax, fact.ResetSender,
+		fact.LogHistory,
 	},
-	Judge: judgeStartupThrottle,
+	Judge: recordedFor("startup-throttle", Confirmed, judgeStartupThrottle),
 	Fix:   fixStartupThrottle,
 })
 

@@ -15,7 +15,7 @@ var _ = register(Cause{
 	Doc: Doc{
 		Observed: "Which marks ssh and sshd set for terminals and for commands, by their configuration and version. The handshake's own connection ends with a few bytes under each mark, and the server's kernel answers one more with a reset of the same mark, " +
 			"which tells of both ways and costs no connection. Where a mark was lost, or the login hung where the marking begins: sessions that differ in their mark alone.",
-		Judged: "Confirmed when a living session is lost each time it carries the mark and goes on each time it does not, when a session in which the server marks is cut off from everything, acknowledgements included, while one in which it marks otherwise is not, " +
+		Judged: "Confirmed when a living session is lost each time it carries the mark and goes on when it does not, so that chance would do so once in a hundred cases at most (Fisher's exact test on its packets, for the path may lose others, too), when a session in which the server marks is cut off from everything, acknowledgements included, while one in which it marks otherwise is not, " +
 			"or when a handshake stalls where OpenSSH 10.1 begins to mark and the server's kernel is heard unmarked and not marked. Likely from the handshake's end alone. " +
 			"Ruled out when the marks of both sides, for terminals and for commands, were seen to pass: a login for a program's sake is never marked as a terminal is.",
 		Explained: "OpenSSH asks the network to treat terminals and copies differently: af21 and cs1 from 7.8, ef from 10.1, lowdelay and throughput before and in Debian's. Some routers, NATs and virtual networks drop what is marked, or lose a connection that changes its mark. " +
@@ -34,6 +34,11 @@ var _ = register(Cause{
 const (
 	toServer = "to-server"
 	toClient = "to-client"
+
+	// surelyMarked and likelyMarked are how improbable it must be that a session
+	// fared so much better without its mark by chance alone.
+	surelyMarked = 0.01
+	likelyMarked = 0.05
 )
 
 // A marking is what was seen of traffic classes.
@@ -78,13 +83,15 @@ func (m marking) find(way string, passed bool) []fact.Mark {
 	return found
 }
 
-// switched is the session that changed its mark, if there was one.
-func (m marking) switched() (fact.MarkTrial, bool) {
-	i := slices.IndexFunc(m.trials, func(t fact.MarkTrial) bool { return t.Kind == "switched" })
-	if i < 0 {
-		return fact.MarkTrial{}, false
+// switched is what became of the session that changed its mark, if there was
+// one: of the mark that it lost most often.
+func (m marking) switched() (worst fact.MarkTrial, tried bool) {
+	for _, t := range m.trials {
+		if t.Kind == "switched" && t.Unsent == "" && (!tried || t.Lost > worst.Lost) {
+			worst, tried = t, true
+		}
 	}
-	return m.trials[i], m.trials[i].Unsent == ""
+	return worst, tried
 }
 
 // byServer sorts the sessions that differ in how the server marks.
@@ -115,6 +122,9 @@ func (m marking) judge(v *fact.View) Verdict {
 func (m marking) byChance(v *fact.View, verdict Verdict) Verdict {
 	to, _ := fact.PathLossToServer.In(v)
 	from, _ := fact.PathLossFromServer.In(v)
+	if trial, tried := m.switched(); tried && trial.Chance() < likelyMarked {
+		return verdict
+	}
 	if loss := max(to, from); verdict.Status == Likely && loss >= slowing {
 		verdict.Status = Possible
 		verdict.Reason += fmt.Sprintf("; but the path loses %s of all packets, so that this may be chance", percent(loss))
@@ -145,14 +155,18 @@ func (m marking) lostToServer() (Verdict, bool) {
 	if !tried {
 		return verdict, true
 	}
-	verdict.Evidence = append(verdict.Evidence, says(fact.MarkTrials, "one living session was lost %s of %d under the mark %s, and went on %s of %d without it",
-		times(trial.Lost), trial.Lost+trial.Passed, trial.Name, times(trial.Plain), trial.Lost))
+	verdict.Evidence = append(verdict.Evidence, says(fact.MarkTrials, "one living session was lost %s of %d under the mark %s, and went on without it %s",
+		times(trial.Lost), trial.Lost+trial.Passed, trial.Name, times(trial.Plain)))
 	verdict.Summary = fmt.Sprintf("The path drops what ssh sends to the server marked %s (%s): %s.", trial.Name, dscp(trial.TOS), m.meaning(trial.Name))
 	verdict.Impact = Breaks
-	if trial.Lost >= 2 && trial.Passed == 0 && trial.Plain >= 2 {
-		verdict.Status, verdict.Reason = Confirmed, "one session was lost each time it carried the mark, and went on each time it did not"
-	} else {
-		verdict.Status, verdict.Reason = Likely, "a session was lost under the mark, but not each time"
+	verdict.Evidence = append(verdict.Evidence, says(fact.MarkTrials, "of its packets %d of %d marked %s did not arrive, and %d of %d that were not marked", trial.Missed, trial.Sent, trial.Name, trial.PlainMissed, trial.PlainSent))
+	switch chance := trial.Chance(); {
+	case trial.Lost >= 2 && trial.Passed == 0 && chance < surelyMarked:
+		verdict.Status, verdict.Reason = Confirmed, "one session was lost each time it carried the mark, and went on without it"
+	case trial.Lost > trial.Passed && chance < likelyMarked:
+		verdict.Status, verdict.Reason = Likely, "a session was lost under the mark, and went on without it"
+	default:
+		verdict.Status, verdict.Reason = Possible, "a session was lost under the mark, but neither each time nor so much more often than without it that it could not be chance"
 	}
 	for _, t := range m.trials {
 		if t.Kind == "constant" && t.Passed > 0 {

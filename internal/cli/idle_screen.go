@@ -65,12 +65,11 @@ func (s *idleScreen) end() {
 
 // drawIdle draws a run in so many columns and lines at most.
 func drawIdle(name string, v idle.View, columns, lines int) []string {
-	out := []string{headline(name, v)}
 	left := ""
 	if v.Left > 0 {
 		left = "; at most " + clock(v.Left) + " until the last of these is woken"
 	}
-	out = append(out, fmt.Sprintf("running for %s%s", clock(v.Now), left), "")
+	out := []string{headline(name, v), fmt.Sprintf("running for %s%s", clock(v.Now), left), ""}
 	longest := v.UpTo
 	if v.Result.High > 0 {
 		longest = v.Result.High
@@ -80,9 +79,13 @@ func drawIdle(name string, v idle.View, columns, lines int) []string {
 	}
 	for i, b := range v.Bars {
 		if rest := len(v.Bars) - i; len(out) == lines-1 && rest > 1 {
-			return append(out, fmt.Sprintf("      and %d more", rest))
+			out = append(out, fmt.Sprintf("      and %d more", rest))
+			break
 		}
 		out = append(out, bar(b, longest, columns))
+	}
+	for i, line := range out { // a line that is broken in two cannot be drawn over
+		out[i] = string([]rune(line)[:min(len([]rune(line)), max(columns-1, 0))])
 	}
 	return out
 }
@@ -105,7 +108,10 @@ func headline(name string, v idle.View) string {
 // be, on a scale on which both can be told for seconds and for hours.
 func bar(b idle.Bar, longest time.Duration, columns int) string {
 	label := map[string]string{"talks": "talks", "opening": "logs in", "woken": "is woken"}[b.State]
-	room := max(columns-44, 10)
+	room, silent := columns-44, "silent for "
+	if room < 20 { // a narrow one has no room for words
+		room, silent = max(columns-34, 4), ""
+	}
 	if b.State != "silent" {
 		return fmt.Sprintf("%4d  %-*s  %s", b.ID, room, "", label)
 	}
@@ -114,9 +120,9 @@ func bar(b idle.Bar, longest time.Duration, columns int) string {
 	}
 	full, to := at(b.Silence), at(b.Target)
 	drawn := strings.Repeat("█", full) + strings.Repeat("░", max(0, to-full))
-	label = "silent for " + clock(b.Silence)
+	label = silent + clock(b.Silence)
 	if b.Target > 0 {
-		label = fmt.Sprintf("silent for %s of %s", clock(b.Silence), clock(b.Target))
+		label += " of " + clock(b.Target)
 	}
 	if b.TTL == idle.Full {
 		label += ", keepalives"

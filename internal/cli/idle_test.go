@@ -56,10 +56,15 @@ func TestDrawIdle(t *testing.T) {
 	if len(few) != 6 || !strings.Contains(few[5], "and 5 more") {
 		t.Errorf("in six lines:\n%s", strings.Join(few, "\n"))
 	}
-	for _, line := range drawIdle("web1", v, 80, 40)[3:] {
-		if n := len([]rune(line)); n > 80 {
-			t.Errorf("%d columns: %s", n, line)
+	for _, columns := range []int{1, 20, 46, 80, 100} {
+		for _, line := range drawIdle("web1", v, columns, 40) {
+			if n := len([]rune(line)); n >= columns && n > 0 {
+				t.Errorf("%d of %d columns: %s", n, columns, line)
+			}
 		}
+	}
+	if narrow := drawIdle("web1", v, 46, 40); !strings.Contains(narrow[6], "50s of 1m17s, to hop 4") {
+		t.Errorf("in 46 columns:\n%s", strings.Join(narrow, "\n"))
 	}
 }
 

@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"cmp"
 	_ "embed"
 	"fmt"
 	"regexp"
@@ -33,6 +34,7 @@ func (s *server) factsFor(command string) (string, bool) {
 		"@EPOCH@", strconv.FormatInt(now.Unix(), 10),
 		"@PORT@", strconv.Itoa(s.port),
 		"@ALIVE@", strconv.Itoa(int(s.alive.Seconds())),
+		"@REKEY@", cmp.Or(s.scene.rekey, "0 0"),
 		"@HELD@", strconv.Itoa(s.scene.held),
 		"@LOG@", s.log(now),
 	).Replace(imaginary), true

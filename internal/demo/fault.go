@@ -37,7 +37,7 @@ type meeting func(ctx context.Context, c *net.TCPConn)
 
 // All returns the exhibits in the order in which a visitor should meet them.
 func All() []Fault {
-	return []Fault{healthy, reset, throttle, webServer, oldAlgorithms, hang, noKeepalive, penalty, tlsServer, mailServer, drip}
+	return []Fault{healthy, reset, throttle, webServer, oldAlgorithms, hang, noKeepalive, rekey, penalty, tlsServer, mailServer, drip}
 }
 
 // Lookup returns the fault of that name.

@@ -26,6 +26,7 @@ const (
 // log in, under any name.
 type server struct {
 	config *ssh.ServerConfig
+	signer ssh.Signer // of the host key
 	host   ssh.PublicKey
 	key    ed25519.PrivateKey // of the client
 	port   int                // on which the client sees it
@@ -35,8 +36,9 @@ type server struct {
 
 // A scene is what is special about the server and its client.
 type scene struct {
-	silent bool // neither of them sends keepalives
-	held   int  // connections that do not log in, beside the visitor's
+	silent bool   // neither of them sends keepalives
+	held   int    // connections that do not log in, beside the visitor's
+	rekey  string // the server's RekeyLimit, as sshd -T prints it; "" is the default
 }
 
 func newServer(scene scene) (*server, error) {
@@ -56,7 +58,7 @@ func newServer(scene scene) (*server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making a client key for the demo: %w", err)
 	}
-	s := &server{host: host.PublicKey(), key: clientKey, scene: scene, alive: time.Minute}
+	s := &server{signer: host, host: host.PublicKey(), key: clientKey, scene: scene, alive: time.Minute}
 	if scene.silent {
 		s.alive = 0
 	}

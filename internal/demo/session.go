@@ -65,15 +65,15 @@ func (s *server) program(ctx context.Context, wish *ssh.Request, terminal bool, 
 				return 0
 			}
 		}
-		p := player{ctx, channel, channel.Stderr()}
+		p := player{ctx, channel, channel, channel.Stderr()}
 		return func() uint32 { return p.run(command.Line) }
 	case terminal:
 		t := term.NewTerminal(channel, "demo$ ")
-		return func() uint32 { return player{ctx, t, t}.shell(t.ReadLine) }
+		return func() uint32 { return player{ctx, nil, t, t}.shell(t.ReadLine) }
 	}
 	r := bufio.NewReaderSize(channel, maxLine)
 	return func() uint32 {
-		return player{ctx, channel, channel.Stderr()}.shell(func() (string, error) {
+		return player{ctx, nil, channel, channel.Stderr()}.shell(func() (string, error) {
 			line, err := firstLine(r)
 			return string(line), err
 		})
@@ -84,12 +84,13 @@ func (s *server) program(ctx context.Context, wish *ssh.Request, terminal bool, 
 // a session works, and to let it be silent for a while.
 type player struct {
 	ctx      context.Context
+	in       io.Reader // nil where the commands come from there
 	out, err io.Writer
 }
 
-var played = regexp.MustCompile(`^(?:sleep (\d{1,5})|echo ([\w .,!-]*)|exit (\d{1,3})|(true))$`)
+var played = regexp.MustCompile(`^(?:sleep (\d{1,5})|echo ([\w .,!-]*)|exit (\d{1,3})|(exec cat >/dev/null)|(true))$`)
 
-const usage = "%q is not played here. This server executes nothing; it plays: true, echo WORDS, sleep SECONDS, exit STATUS, and several of these with ; between.\n"
+const usage = "%q is not played here. This server executes nothing; it plays: true, echo WORDS, sleep SECONDS, exit STATUS, exec cat >/dev/null, and several of these with ; between.\n"
 
 // run plays one line and returns its status.
 func (p player) run(line string) (status uint32) {
@@ -100,7 +101,7 @@ func (p player) run(line string) (status uint32) {
 			fmt.Fprintf(p.err, usage, command)
 			return 127
 		}
-		seconds, words, end := m[1], m[2], m[3]
+		seconds, words, end, devours := m[1], m[2], m[3], m[4]
 		status = 0
 		switch {
 		case seconds != "":
@@ -113,6 +114,9 @@ func (p player) run(line string) (status uint32) {
 		case end != "":
 			n, _ := strconv.Atoi(end)
 			return uint32(n & 0xff)
+		case devours != "" && p.in != nil:
+			io.Copy(io.Discard, p.in)
+			return 0
 		case strings.HasPrefix(command, "echo"):
 			fmt.Fprintln(p.out, words)
 		}

@@ -59,6 +59,9 @@ func (w *World) config(dir string) string {
 	if !w.server.scene.silent {
 		lines = append(lines, "\tServerAliveInterval 60", "\tServerAliveCountMax 3")
 	}
+	if w.server.scene.rekey != "" {
+		lines = append(lines, "\t# The server asks for new keys after an hour. Nobody waits that long in a demo.", "\tRekeyLimit 16")
+	}
 	return strings.Join(lines, "\n") + "\n"
 }
 

@@ -76,7 +76,7 @@ func (o Options) env() *probe.Env {
 	env := &probe.Env{
 		Target: o.Target, Local: o.Local, Budget: probe.NewBudget(o.MaxConnections),
 		Timeout: o.Timeout, Idle: o.Idle, Terminal: o.Terminal, Version: o.Version, Self: o.Self, Progress: o.Progress, Keep: o.Keep, Asking: o.Asking,
-		Login: o.Login, NotSSH: probe.NewNotice(), Running: probe.NewNotice(), Hole: probe.NewNotice(), Shaking: &probe.Shaking{}, Shaken: probe.NewNotice(),
+		Login: o.Login, NotSSH: probe.NewNotice(), Running: probe.NewNotice(), Hole: probe.NewNotice(), Marked: probe.NewNotice(), Shaking: &probe.Shaking{}, Shaken: probe.NewNotice(),
 	}
 	if env.Progress == nil {
 		env.Progress = func(string) {}
@@ -103,7 +103,7 @@ func plan(o Options) [][]probe.Probe {
 	case o.Target.Local():
 		return [][]probe.Probe{{probe.Config, probe.Local, probe.History}}
 	case o.Login:
-		return [][]probe.Probe{{probe.Config}, {probe.Watch}, {probe.Handshake, probe.Login, probe.MTU, probe.Hops}, {probe.Again, probe.Own, probe.Here, probe.Hole}, {probe.Twins}, {probe.Shared}, {probe.Flow}, {probe.Reset}, {probe.Corruption}, {probe.Marking}, {probe.Idle}}
+		return [][]probe.Probe{{probe.Config}, {probe.Watch}, {probe.Handshake, probe.Login, probe.MTU, probe.Hops}, {probe.Again, probe.Own, probe.Here, probe.Hole}, {probe.Twins}, {probe.Shared}, {probe.Flow}, {probe.Rekey}, {probe.Reset}, {probe.Corruption}, {probe.Marking}, {probe.Idle}}
 	}
 	return [][]probe.Probe{{probe.Config}, {probe.Watch}, {probe.Handshake, probe.MTU, probe.Hops}, {probe.Again, probe.Own, probe.Here, probe.Hole}, {probe.Flow}, {probe.Reset}, {probe.Idle}}
 }

@@ -39,7 +39,7 @@ var causes = []suspect{
 	{"not-ssh", 6, "", "it is the same at every attempt: a forwarder without a server behind it, a proxy, or the wrong host or port", check},
 	{"path-loss", 2, "packets are lost on the way", "it comes at random, and gets worse with load", path},
 	{"path-mtu", 6, "full-size packets vanish on the way", "small things work and large ones hang, always at the same place", path},
-	{"rekey", 1, "the renewal of the keys fails", "it hits after the same amount of data, or exactly on the hour", check},
+	{"rekey", 1, "", "it hits after the same amount of data, or exactly on the hour", check},
 	{"reset-injected", 2, "a box on the way resets in the server's name", "another port, or another network, works; the server saw no reset of its own", check},
 	{"server-idle-policy", 3, "", "the server's own log tells that it ended the session", onServer},
 	{"server-resources", 3, "", "it comes with load on the server; its kernel's log tells of memory or processes", onServer},

@@ -56,6 +56,7 @@ var (
 	LoginKeyAccepted = define[bool]("login.key_accepted", "", "did the server say that it would accept a key of the user's?")
 	LoginTime        = define[time.Duration]("login.time", "s", "how long did it take from starting ssh to the session?")
 	LoginAuthTime    = define[time.Duration]("login.auth_time", "s", "how long did the authentication take?")
+	LoginRenewing    = define[bool]("login.renewing", "", "did the login or its session end while the keys were being renewed?")
 	LoginCutAfter    = define[time.Duration]("login.cut_after", "s", "how long after the connection was made did the other side end it, when that was during the authentication?")
 	SessionKind      = define[string]("session.kind", "", "what ran in the session: shell, forced-command, sftp-only, no-shell or none?")
 	SessionNoise     = define[string]("session.noise", "", "what did the login print on standard output before our command's first line? made visible, at most 1 KiB")

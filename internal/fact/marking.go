@@ -18,10 +18,22 @@ type MarkTrial struct {
 	Name string `json:"name"` // the mark, or "" when the server chose it
 	TOS  int    `json:"tos"`
 
-	Lost   int    `json:"lost"`                // times that what was sent under the mark did not arrive, sent again and again
-	Passed int    `json:"passed"`              // times that it did
-	Plain  int    `json:"plain"`               // times that the same session got through without a mark, in between
+	Lost   int `json:"lost"`   // times that what was sent under the mark did not arrive, sent again and again
+	Passed int `json:"passed"` // times that it did
+	Plain  int `json:"plain"`  // times that the same session got through without a mark, in between
+
+	Sent        int `json:"sent,omitempty"`         // packets with data under the mark, of a session that changed it
+	Missed      int `json:"missed,omitempty"`       // of these did not arrive
+	PlainSent   int `json:"plain_sent,omitempty"`   // packets of the same session without the mark, in between
+	PlainMissed int `json:"plain_missed,omitempty"` //
+
 	Unsent string `json:"not_tried,omitempty"` // why nothing was tried
+}
+
+// Chance is how probable it is that what went without the mark got through so
+// much better by chance alone.
+func (t MarkTrial) Chance() float64 {
+	return Tally{t.PlainMissed, t.PlainSent}.Chance(Tally{t.Missed, t.Sent})
 }
 
 // Facts about traffic classes (DSCP, IPQoS), which cost no connection on the

@@ -50,6 +50,7 @@ const (
 	Unsteady   = "unsteady"    // a hop farther away died, one nearer by lived, and again
 	TooShort   = "too-short"   // keepalives cannot be sent as often as would be needed
 	NotLooked  = "not-looked"  // the run ended before
+	NoTTL      = "no-ttl"      // connections take no TTL or keepalives
 	Refused    = "refused"     // no connection could be opened any more
 )
 
@@ -108,7 +109,7 @@ func device(all map[int]tally, hops int) (hop int, why string, try []int) {
 // where there are many.
 func (p *Plan) hops() []int {
 	low, _, _, _ := bracket(p.samples)
-	if low/3 < leastEvery || p.refused != "" {
+	if p.o.Blind || low/3 < leastEvery || p.refused != "" {
 		return nil
 	}
 	_, _, try := device(hopTally(p.samples), p.o.Hops)

@@ -20,6 +20,7 @@ type Options struct {
 	UpTo   time.Duration // the longest silence of interest
 	Slots  int           // connections open at once, the talking one included
 	AtOnce int           // of these, so many may be on their way in at the same time; the first one is alone
+	Blind  bool          // connections take no TTL or keepalives: the device cannot be looked for
 	Total  int           // connections in the whole run; 0 is any number
 	Notice time.Duration // it takes so long from an answer to Wake until the connection is spoken on
 	Every  time.Duration // how far apart connections can be opened, on average
@@ -46,6 +47,7 @@ const (
 	ResetEarly = "reset-early" // it was reset while it slept
 	Closed     = "closed"      // it was closed in order while it slept
 	ClosedSaid = "closed-said" // the same, after the server had sent something on it
+	Ended      = "ended"       // it ended, and it cannot be seen how
 )
 
 // A Sample is one silence and what came of it.
@@ -109,6 +111,7 @@ type rung struct {
 // more than the timeout has passed.
 const (
 	ratio    = 1.2
+	wide     = 1.5
 	shortest = 6 * time.Second         // for which a third more than the timeout is promised
 	overhead = 2200 * time.Millisecond // until the first ones sleep, and until a death is seen
 	lowest   = 20                      // the first rung is this part of the longest silence ...
@@ -129,8 +132,9 @@ func below(known time.Duration) time.Duration {
 
 func above(known time.Duration) time.Duration { return known + min(2*time.Second, known/40) }
 
-// ladder lists the silences to try, the shortest first.
-func ladder(upTo time.Duration) []rung {
+// ladder lists the silences to try, the shortest first; far apart where there
+// are few connections to try them with.
+func ladder(upTo time.Duration, few bool) []rung {
 	first := min(max(upTo/lowest, time.Second), 30*time.Second, upTo)
 	var anchors []rung
 	for _, k := range Known {
@@ -147,7 +151,7 @@ func ladder(upTo time.Duration) []rung {
 		if a.silence <= last {
 			continue
 		}
-		for _, next := range between(last, a.silence) {
+		for _, next := range between(last, a.silence, few) {
 			rungs = append(rungs, rung{next, max(0, time.Duration(coarse*float64(last))-next-detect)})
 			last = next
 		}
@@ -158,10 +162,10 @@ func ladder(upTo time.Duration) []rung {
 
 // between are the rungs between two others, at most so far apart as step allows,
 // and as evenly.
-func between(low, high time.Duration) (rungs []time.Duration) {
+func between(low, high time.Duration, few bool) (rungs []time.Duration) {
 	at := float64(low)
 	for at < float64(high)*(1-1e-9) {
-		at *= step(time.Duration(at))
+		at *= step(time.Duration(at), few)
 		rungs = append(rungs, time.Duration(at))
 	}
 	even := math.Log(float64(high)/float64(low)) / math.Log(at/float64(low)) // below 1: the last one went too far
@@ -173,8 +177,11 @@ func between(low, high time.Duration) (rungs []time.Duration) {
 
 // step is by how much a rung may be longer than the one before it: a fifth, and
 // less for short ones, of which the logins and the end are a greater part.
-func step(last time.Duration) float64 {
-	if last < shortest {
+func step(last time.Duration, few bool) float64 {
+	switch {
+	case few:
+		return wide
+	case last < shortest:
 		return ratio
 	}
 	return max(1.08, min(ratio, coarse-float64(overhead)/float64(last)))
@@ -182,16 +189,24 @@ func step(last time.Duration) float64 {
 
 // inOrder sorts rungs by when they have to be begun. When connections can only
 // be opened slowly all of them are late, and least so when the shortest are
-// begun first, after the longest, which may answer by itself.
-func inOrder(rungs []rung, slowly bool) []rung {
-	sorted := slices.Clone(rungs)
+// begun first, after the longest, which may answer by itself. Of few connections
+// each but the last waits for one thing that is worth knowing: the longest, and
+// what is beside a known timeout.
+func inOrder(rungs []rung, slowly, few bool) []rung {
 	last := rungs[len(rungs)-1].silence
-	slices.SortStableFunc(sorted, func(a, b rung) int {
+	class := func(r rung) int {
 		switch {
-		case slowly && (a.silence == last) != (b.silence == last):
-			return map[bool]int{true: -1, false: 1}[a.silence == last]
-		case slowly:
-			return cmp.Compare(a.silence, b.silence)
+		case r.silence == last:
+			return 1
+		case few && slices.ContainsFunc(Known, func(k time.Duration) bool { return r.silence == below(k) || r.silence == above(k) }):
+			return 2
+		}
+		return 3
+	}
+	sorted := slices.Clone(rungs)
+	slices.SortStableFunc(sorted, func(a, b rung) int {
+		if slowly || few {
+			return cmp.Or(cmp.Compare(class(a), class(b)), cmp.Compare(a.silence, b.silence))
 		}
 		return cmp.Compare(a.start, b.start)
 	})

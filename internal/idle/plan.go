@@ -72,7 +72,7 @@ type Plan struct {
 // New returns the plan of a run that begins now.
 func New(o Options) *Plan {
 	slowly := o.Every*time.Duration(o.Slots) > 15*time.Second
-	return &Plan{o: o, upTo: o.UpTo, slowly: slowly, rungs: inOrder(ladder(o.UpTo), slowly)}
+	return &Plan{o: o, upTo: o.UpTo, slowly: slowly, rungs: inOrder(ladder(o.UpTo, o.Total > 0), slowly, o.Total > 0)}
 }
 
 // Opened says that a connection is there, and talks.
@@ -109,7 +109,7 @@ func (p *Plan) Woke(now time.Duration, id int, silence time.Duration, came strin
 	}
 	slept := c.state == asleep || c.state == waking
 	if slept {
-		p.early = p.early || came == ResetEarly || came == Closed
+		p.early = p.early || came == ResetEarly || came == Closed || came == Ended
 		p.samples = append(p.samples, Sample{now, silence, c.ttl, came, came != Alive && c.tainted})
 	}
 	c.state, c.ttl, c.target = awake, 0, 0

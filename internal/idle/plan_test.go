@@ -57,7 +57,7 @@ func TestInTime(t *testing.T) {
 func TestLadder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		upTo := seconds(rapid.Float64Range(2, 3*3600).Draw(t, "up to"))
-		rungs := ladder(upTo)
+		rungs := ladder(upTo, false)
 		for i := 1; i < len(rungs); i++ {
 			a, b := rungs[i-1].silence, rungs[i].silence
 			if b <= a || float64(b) > float64(a)*4/3 {
@@ -241,6 +241,30 @@ func TestDevice(t *testing.T) {
 		hop, why, try := device(c.all, c.hops)
 		if hop != c.hop || why != c.why || !slices.Equal(try, c.try) {
 			t.Errorf("%s: hop %d, %q, try %v", c.what, hop, why, try)
+		}
+	}
+}
+
+// TestFew: before a login, with four sleepers and two minutes, a timeout is at
+// least bracketed, and no more connections are opened than is fair.
+func TestFew(t *testing.T) {
+	for _, timeout := range []float64{8, 12, 20, 31, 45, 60, 75, 90, 100} {
+		for _, hop := range []int{1, 3} {
+			w := quick(device_{hop: hop, timeout: seconds(timeout)})
+			w.burst, w.window, w.cut = 5, 30*time.Second, 115*time.Second
+			run := simulate(t, w, Options{UpTo: 110 * time.Second, Slots: 5, AtOnce: 2, Total: 8, Every: 6 * time.Second, Hops: 4})
+			r := run.plan.Result()
+			if d := seconds(timeout); r.Low > d || r.High < d || r.Opened > 8 || run.most > 5 {
+				t.Errorf("%s: between %s and %s, by %d connections", d, r.Low, r.High, r.Opened)
+			}
+			switch {
+			case timeout == 60 && !r.Known:
+				t.Errorf("a known one is between %s and %s", r.Low, r.High)
+			case timeout <= 60 && float64(r.High) > 1.4*float64(r.Low):
+				t.Errorf("%v s is between %s and %s", timeout, r.Low, r.High)
+			case r.Hop != 0 && r.Hop != hop:
+				t.Errorf("the device is at %d, and was seen at %d", hop, r.Hop)
+			}
 		}
 	}
 }

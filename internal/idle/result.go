@@ -78,6 +78,8 @@ func (p *Plan) whichDevice() (int, string) {
 	hop, why, try := device(hopTally(p.samples), p.o.Hops)
 	low, _, _, _ := bracket(p.samples)
 	switch {
+	case p.o.Blind:
+		return 0, NoTTL
 	case len(try) == 0:
 		return hop, why
 	case low/3 < leastEvery:

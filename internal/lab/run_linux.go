@@ -9,27 +9,39 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"sshtay/internal/host"
 )
 
-// checkLimit is how long a check may take before it is given up.
+// checkLimit is how long a check may take before it is given up, where it leaves
+// nothing silent.
 const checkLimit = 3 * time.Minute
 
 // Run puts the program to the test of one scenario: is the fault there, is it
 // gone when mended, does the check find it, and can the user log in after it?
-// Each look is at a world of its own, for every connection leaves traces.
+// Each look is at a world of its own, for every connection leaves traces; where
+// they mostly wait, they do so side by side.
 func (l *Lab) Run(ctx context.Context, s Scenario) Result {
 	r := Result{Name: s.Name, Wanted: s.Want.First}
-	start := time.Now()
-	if !l.Trust {
-		if err := l.truth(ctx, s); err != nil {
-			return r.end(ctx, err)
+	var truth error
+	see := func() {
+		start := time.Now()
+		if !l.Trust {
+			truth = l.truth(ctx, s)
 		}
+		r.Spent.Truth = time.Since(start).Seconds()
 	}
-	r.Spent.Truth = time.Since(start).Seconds()
-	if err := l.check(ctx, s, &r); err != nil {
+	var seeing sync.WaitGroup
+	if s.Silence() > 0 {
+		seeing.Go(see)
+	} else if see(); truth != nil {
+		return r.end(ctx, truth)
+	}
+	err := l.check(ctx, s, &r)
+	seeing.Wait()
+	if err := cmp.Or(truth, err); err != nil {
 		return r.end(ctx, err)
 	}
 	if s.Fix != nil {
@@ -148,7 +160,7 @@ func (l *Lab) check(ctx context.Context, s Scenario, r *Result) error {
 		return err
 	}
 	up := time.Since(start)
-	exit, report, err := live.check(s.Want, r)
+	exit, report, err := live.check(s.Want, checkLimit+3*s.Silence(), r)
 	if err == nil && s.Truth.Login != "" {
 		if err := live.logsIn(s.Truth); err != nil {
 			r.Harm = "after the check " + err.Error()
@@ -165,8 +177,8 @@ func (l *Lab) check(ctx context.Context, s Scenario, r *Result) error {
 }
 
 // check runs the program as a user would and reads its report.
-func (l *Live) check(w Want, r *Result) (exit int, report Report, err error) {
-	ctx, cancel := context.WithTimeout(l.ctx, checkLimit)
+func (l *Live) check(w Want, limit time.Duration, r *Result) (exit int, report Report, err error) {
+	ctx, cancel := context.WithTimeout(l.ctx, limit)
 	defer cancel()
 	m, as := l.machines["client"], alice
 	if w.On == "server" {

@@ -342,3 +342,13 @@ func parseRange(fact, value string) (Range, error) {
 	}
 	return r, nil
 }
+
+// Silence is how long the check leaves connections silent, 0 where it does not.
+func (s Scenario) Silence() time.Duration {
+	words := strings.Fields(s.Want.Check)
+	if i := slices.Index(words, "--idle"); i >= 0 && i+1 < len(words) {
+		d, _ := time.ParseDuration(words[i+1])
+		return d
+	}
+	return 0
+}

@@ -141,7 +141,7 @@ func (t *tracer) run(ctx context.Context) error {
 	for round := 1; ; round++ {
 		next := time.After(max(t.options.Interval, leastInterval))
 		patience := t.patience
-		if round > 1 {
+		if t.options.Rounds != 1 { // what comes late came all the same
 			patience = max(t.patience, leastInterval)
 		}
 		if err := t.send(ctx, t.trail.begin(), patience, t.trail.satisfied); err != nil {

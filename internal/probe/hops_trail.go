@@ -18,6 +18,9 @@ const (
 	wholeWay = 64
 	// mostAhead is how often a hop is asked by TCP that may be the server.
 	mostAhead = 2
+	// patientRounds is how often the server is waited for that answers nothing:
+	// it may be late.
+	patientRounds = 3
 	// mostEqual bounds the addresses of one hop, mostTimes the times of which
 	// the median is taken.
 	mostEqual = 16
@@ -121,6 +124,9 @@ func (t *trail) probe(m sock.Method, ttl int) sock.TTLProbe {
 func (t *trail) follow(quick bool) (probes []sock.TTLProbe) {
 	known := t.known()
 	for ttl := 1; ttl <= known; ttl++ {
+		if ttl == t.reached-1 && t.reached > t.back && t.rounds == 1 && t.hop(ttl).by == "" {
+			continue // the server, perhaps, of which nothing arrived or came back
+		}
 		if h := t.hop(ttl); !h.attempted && (!quick || h.by == "") {
 			h.attempted = true
 			probes = append(probes, t.probe(sock.TCP, ttl))
@@ -252,7 +258,7 @@ func (t *trail) satisfied() bool {
 			return false
 		}
 	}
-	return t.host.answered || t.rounds > 1 && t.host.by == ""
+	return t.host.answered || t.rounds > patientRounds && t.host.by == ""
 }
 
 // close ends a round: what was not answered by now never will be.

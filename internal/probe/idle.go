@@ -3,7 +3,6 @@ package probe
 import (
 	"context"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -32,20 +31,23 @@ func runIdle(ctx context.Context, env *Env, facts *fact.Set) {
 		remember(ctx, env, facts)
 		return
 	}
-	to, why := serverAddr(env, facts)
-	if via, _ := fact.ProxyJump.Get(facts); len(via) > 0 {
-		why = fmt.Sprintf("the way leads through %s: each leg has a time of its own, and connections to one leg alone can be left silent; measure that host, and the leg behind it from there", strings.Join(via, ", "))
-	}
-	if why != "" {
-		fact.Miss(facts, why, idleFacts...)
+	works, why, before := loginWorks(facts)
+	to, unreached := serverAddr(env, facts)
+	via, _ := fact.ProxyJump.Get(facts)
+	switch {
+	case len(via) > 0 && works:
+		behindJump(ctx, env, facts, via)
+		return
+	case unreached != "":
+		fact.Miss(facts, unreached, idleFacts...)
 		return
 	}
-	works, why, before := loginWorks(facts)
 	var r *idleRun
 	var found idle.Result
 	if works {
-		r, found = afterLogin(ctx, env, facts, to)
-		if len(r.born) == 0 { // as where the user typed a password for the first login
+		kind, _ := fact.SessionKind.Get(facts)
+		r = newIdleRun(env, idleSession(env, to, kind == "shell"), idle.Options{Notice: notice(kind == "shell"), Hops: hopsTo(facts)})
+		if found = r.run(ctx); len(r.born) == 0 { // as where the user typed a password for the first login
 			works, why, before = false, found.Refused, true
 		}
 	}
@@ -57,18 +59,31 @@ func runIdle(ctx context.Context, env *Env, facts *fact.Set) {
 		fact.Miss(facts, "the login failed, and only connections that are logged in may be silent for long: "+why, idleFacts...)
 		return
 	}
-	r.put(facts, found)
+	r.put(facts, found, viaDirect)
 	if found.Low > 0 || found.High > 0 {
 		keep(ctx, env, facts)
 	}
 }
 
-// afterLogin is a run of logins.
-func afterLogin(ctx context.Context, env *Env, facts *fact.Set, to netip.AddrPort) (*idleRun, idle.Result) {
-	kind, _ := fact.SessionKind.Get(facts)
-	r := &idleRun{IdleRun: env.Idle, env: env, open: idleSession(env, to, kind == "shell")}
-	r.plan = idle.New(idle.Options{UpTo: r.UpTo, Slots: idleSlots, AtOnce: idleAtOnce, Every: r.every(), Notice: notice(kind == "shell"), Hops: hopsTo(facts)})
-	return r, r.run(ctx)
+// behindJump measures the leg between the last jump host and the server.
+func behindJump(ctx context.Context, env *Env, facts *fact.Set, via []string) {
+	last := via[len(via)-1]
+	if kind, _ := fact.SessionKind.Get(facts); kind != "shell" {
+		fact.Miss(facts, "behind a jump host only a shell can answer, and none does", idleFacts...)
+		return
+	}
+	l, err := openLeg(ctx, env, via)
+	if err != nil {
+		fact.Miss(facts, fmt.Sprintf("the login to %s, through which the others are to go, failed: %v", last, err), idleFacts...)
+		return
+	}
+	defer l.close()
+	r := newIdleRun(env, l.open(env), idle.Options{Blind: true})
+	found := r.run(ctx)
+	r.put(facts, found, "behind "+last)
+	if found.Low > 0 || found.High > 0 {
+		keep(ctx, env, facts)
+	}
 }
 
 // ownConntrack reads the timeout of this machine's own connection tracking.
@@ -84,16 +99,17 @@ var noHop = map[string]string{
 	idle.CountsData: "keepalives of the kernel did not help, not even those that reach the other end: the device answers them itself, as proxies do, or counts data only",
 	idle.Unsteady:   "keepalives that go a part of the way helped once and not again: the way changes, or loses too much",
 	idle.TooShort:   "the timeout is so short that the kernel cannot send keepalives often enough",
+	idle.NoTTL:      "the connection behind a jump host is the jump host's own, and takes no keepalives from here",
 	idle.NotLooked:  "the run ended before that was tried",
 	idle.Refused:    "no more connections could be opened to try it",
 }
 
 // put tells what was found.
-func (r *idleRun) put(facts *fact.Set, f idle.Result) {
+func (r *idleRun) put(facts *fact.Set, f idle.Result, path string) {
 	const source = "connections left silent"
 	fact.IdleTried.Put(facts, r.UpTo, source)
 	fact.IdleAge.Put(facts, 0, source)
-	fact.IdlePath.Put(facts, viaDirect, source)
+	fact.IdlePath.Put(facts, path, source)
 	fact.IdleDeaths.Put(facts, f.Deaths, source)
 	fact.IdleLost.Put(facts, f.Lost, source)
 	optional := []struct {
@@ -114,10 +130,11 @@ func (r *idleRun) put(facts *fact.Set, f idle.Result) {
 			o.put()
 		}
 	}
-	if n := hopsTo(facts); n > 0 {
+	if n := hopsTo(facts); n > 0 && path == viaDirect {
 		fact.IdleDistance.Put(facts, n, "the hop limit of the server's packets")
 	}
 	if f.High == 0 {
+		fact.Miss(facts, nothingLost(f), fact.IdleTimeout)
 		return
 	}
 	fact.IdleTimeout.Put(facts, f.Timeout, source)
@@ -136,6 +153,17 @@ func (r *idleRun) put(facts *fact.Set, f idle.Result) {
 	} else {
 		fact.Miss(facts, noHop[f.Why], fact.IdleHop)
 	}
+}
+
+// nothingLost is why there is no timeout.
+func nothingLost(f idle.Result) string {
+	switch {
+	case f.Low > 0:
+		return "every silence was survived"
+	case f.Refused != "":
+		return "no connection could be left silent: " + f.Refused
+	}
+	return "the run ended before the first connection was woken"
 }
 
 // mostSeen is what the server's kernel said most often.

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -53,22 +54,24 @@ func loginWorks(facts *fact.Set) (works bool, why string, before bool) {
 	return false, why, slices.Contains(noLogin, reason)
 }
 
-// beforeLogin is a run without logins. It ends before the server's patience.
+// beforeLogin is a run without logins. It ends before the server's patience with
+// the first connection does.
 func beforeLogin(ctx context.Context, env *Env, facts *fact.Set, to netip.AddrPort, why string) (*idleRun, idle.Result) {
 	grace, known := fact.LoginGraceTime.Get(facts)
 	if !known || grace <= 0 { // for ever would be rude
 		grace = graceUsual
 	}
 	limit := max(grace-graceMargin, grace/2)
-	r := &idleRun{
-		IdleRun: env.Idle, env: env, before: why, open: idleBare(env, to),
+	r := &idleRun{IdleRun: env.Idle, env: env, before: why}
+	bare, first := idleBare(env, to), sync.Once{}
+	r.open = func(ctx context.Context) (*idleConn, error) {
+		first.Do(func() { time.AfterFunc(limit, r.stop) })
+		return bare(ctx)
 	}
 	r.Logins, r.Within = graceLogins, graceWithin
 	r.plan = idle.New(idle.Options{
 		UpTo: min(env.Idle.UpTo, limit-graceMargin), Slots: graceSlots, AtOnce: 2, Total: graceTotal, Every: r.every(), Hops: hopsTo(facts),
 	})
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
 	return r, r.run(ctx)
 }
 

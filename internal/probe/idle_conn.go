@@ -32,7 +32,7 @@ type idleLine interface {
 type idleConn struct {
 	id   int
 	line idleLine
-	tcp  *net.TCPConn // never to be read from or written to
+	tcp  *net.TCPConn // never to be read from or written to; nil behind a jump host
 	ssh  *session     // that speaks on it, nil before a login
 	peer string       // the client's address and port as the server sees them; "" when no shell answers there
 
@@ -47,6 +47,7 @@ type idleConn struct {
 	asked  atomic.Int64
 	mu     sync.Mutex
 	echoed int64
+	spoken time.Time     // when the shell there last answered
 	said   []string      // what else the shell there answered
 	news   chan struct{} // closed, and made anew, when something was read
 }
@@ -101,6 +102,7 @@ const mostSaid = 100
 func (c *idleConn) take(line string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.spoken = time.Now()
 	words := strings.Fields(line)
 	switch {
 	case len(words) >= 3 && words[0] == idleMark:
@@ -226,6 +228,8 @@ func (c *idleConn) ending(early bool) string {
 	info, err := c.line.Info()
 	reset := err == nil && info.State == tcpClosed || c.line.Reason() == "reset"
 	switch {
+	case c.tcp == nil: // who ended it, and how, is not passed on
+		return idle.Ended
 	case reset && early:
 		return idle.ResetEarly
 	case reset:
@@ -271,8 +275,19 @@ func (c *idleConn) fallSilent(now func() time.Duration, ttl int, every time.Dura
 		c.tcp.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: every, Interval: every, Count: 127})
 	}
 	c.seen, _ = c.line.Info()
-	c.since, c.ttl, c.silent = now(), ttl, true
+	c.since, c.ttl, c.silent = now()-c.quietFor(c.seen), ttl, true
 	return err
+}
+
+// quietFor is how long ago something was last said on it: a connection that is
+// told to sleep may have been asked a while ago.
+func (c *idleConn) quietFor(i sock.Info) time.Duration {
+	if c.tcp != nil {
+		return min(i.SinceSent, i.SinceReceived, i.SinceAck)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.Since(c.spoken)
 }
 
 // rouse undoes fallSilent, before the connection is spoken on again.

@@ -65,6 +65,12 @@ type idleRun struct {
 	stop    context.CancelFunc
 }
 
+// newIdleRun is a run of logins.
+func newIdleRun(env *Env, open func(context.Context) (*idleConn, error), o idle.Options) *idleRun {
+	o.UpTo, o.Slots, o.AtOnce, o.Every = env.Idle.UpTo, idleSlots, idleAtOnce, env.Idle.every()
+	return &idleRun{IdleRun: env.Idle, env: env, open: open, plan: idle.New(o)}
+}
+
 func (r *idleRun) now() time.Duration { return time.Since(r.begin) + asleepFor() - r.slept }
 
 // Times of the loop.
@@ -105,6 +111,9 @@ func (r *idleRun) run(ctx context.Context) idle.Result {
 	}
 	r.stop()
 	r.closeAll()
+	if r.Watch != nil { // what came last
+		r.Watch(r.plan.View(r.now()))
+	}
 	return r.plan.Result()
 }
 
@@ -356,16 +365,20 @@ func idleSession(env *Env, to netip.AddrPort, shell bool) func(context.Context) 
 		if err != nil {
 			return nil, err
 		}
-		c := &idleConn{line: s, tcp: s.Conn, ssh: s}
-		c.start()
-		ctx, cancel := context.WithTimeoutCause(ctx, shellTime, errors.New("the login took too long"))
-		defer cancel()
-		if err := c.ready(ctx, shell); err != nil {
-			s.Close()
-			return nil, err
-		}
-		return c, nil
+		return readied(ctx, &idleConn{line: s, tcp: s.Conn, ssh: s}, shell)
 	}
+}
+
+// readied waits for the login of a connection.
+func readied(ctx context.Context, c *idleConn, shell bool) (*idleConn, error) {
+	c.start()
+	ctx, cancel := context.WithTimeoutCause(ctx, shellTime, errors.New("the login took too long"))
+	defer cancel()
+	if err := c.ready(ctx, shell); err != nil {
+		c.line.Close()
+		return nil, err
+	}
+	return c, nil
 }
 
 // hopsTo is the distance of the server by the TTL of its packets, which began

@@ -9,8 +9,8 @@ import (
 	"sshtay/internal/idle"
 )
 
-// newIdleRun is a run against a server on loopback.
-func newIdleRun(t *testing.T, user string, shell bool, upTo time.Duration) *idleRun {
+// loopIdleRun is a run against a server on loopback.
+func loopIdleRun(t *testing.T, user string, shell bool, upTo time.Duration) *idleRun {
 	t.Helper()
 	s := newServer(t, "MaxStartups 50\n")
 	env, to := sessionEnv(t, s, user)
@@ -25,7 +25,7 @@ func newIdleRun(t *testing.T, user string, shell bool, upTo time.Duration) *idle
 func TestIdleConn(t *testing.T) {
 	for what, shell := range map[string]bool{"shell": true, "kernel": false} {
 		t.Run(what, func(t *testing.T) {
-			r := newIdleRun(t, "root", shell, time.Second)
+			r := loopIdleRun(t, "root", shell, time.Second)
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 			defer cancel()
 			c, err := r.open(ctx)
@@ -68,7 +68,7 @@ func TestIdleConn(t *testing.T) {
 func TestIdleRun(t *testing.T) {
 	for what, shell := range map[string]bool{"shell": true, "kernel": false} {
 		t.Run(what, func(t *testing.T) {
-			r := newIdleRun(t, "root", shell, 2500*time.Millisecond)
+			r := loopIdleRun(t, "root", shell, 2500*time.Millisecond)
 			ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 			defer cancel()
 			seen := 0
@@ -86,7 +86,7 @@ func TestIdleRun(t *testing.T) {
 
 // TestIdleRunRefused: the first login that is refused is the last one.
 func TestIdleRunRefused(t *testing.T) {
-	r := newIdleRun(t, "root", true, time.Minute)
+	r := loopIdleRun(t, "root", true, time.Minute)
 	r.env.Target.Identities = nil
 	r.env.Target.Options = append(r.env.Target.Options, "PubkeyAuthentication=no", "PasswordAuthentication=no", "KbdInteractiveAuthentication=no")
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
@@ -100,7 +100,7 @@ func TestIdleRunRefused(t *testing.T) {
 // TestIdleRunCut: who is interrupted tells what is known, and leaves nothing
 // behind.
 func TestIdleRunCut(t *testing.T) {
-	r := newIdleRun(t, "root", true, time.Hour)
+	r := loopIdleRun(t, "root", true, time.Hour)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	r.Watch = func(v idle.View) {

@@ -25,7 +25,7 @@ var Login = Probe{
 
 var loginYields = append([]fact.Any{
 	fact.LoginStage, fact.LoginReason, fact.LoginError, fact.LoginExit, fact.LoginAddress, fact.LoginHostKey, fact.LoginMethods, fact.LoginMethod, fact.LoginKeyAccepted,
-	fact.LoginTime, fact.LoginAuthTime, fact.LoginCutAfter, fact.SessionKind, fact.SessionNoise, fact.SessionShellTime, fact.SessionEnd,
+	fact.LoginTime, fact.LoginAuthTime, fact.LoginRenewing, fact.LoginCutAfter, fact.SessionKind, fact.SessionNoise, fact.SessionShellTime, fact.SessionEnd,
 }, serverFacts...)
 
 // limits bound a login. Each time runs from the end of the one before.
@@ -105,6 +105,7 @@ func logInOnce(ctx context.Context, env *Env, lim limits, fed bool) loginRun {
 	defer t.stop()
 	defer env.NotSSH.Then(t.expectNoBanner)()
 	defer env.Hole.Then(func() { cut(errHole) })()
+	defer env.Marked.Then(func() { cut(errMarked) })()
 	if env.Terminal && env.Asking != nil {
 		t.asking = env.Asking
 		defer env.Asking(false)
@@ -227,11 +228,16 @@ func (w *watch) report(facts *fact.Set, exit int, cause error) {
 		fact.LoginReason.Put(facts, reason, source)
 	}
 	said := w.said(reason, exit)
-	if errors.Is(cause, errHole) {
-		said = "ssh was ended by sshtay: " + errHole.Error()
+	if errors.Is(cause, errHole) || errors.Is(cause, errMarked) {
+		said = "ssh was ended by sshtay: " + cause.Error()
 	}
 	if said != "" {
 		fact.LoginError.Put(facts, visible.Line(said, 1000), source)
+	}
+	if sshlog.Reached(w.trace.Stage(), sshlog.Auth) {
+		fact.LoginRenewing.Put(facts, w.trace.Renewals > w.trace.Renewed, "ssh -v")
+	} else {
+		fact.Miss(facts, "the login did not come so far", fact.LoginRenewing)
 	}
 	w.reportSession(facts, exit, cause)
 }
@@ -249,9 +255,9 @@ func (w *watch) reason(exit int, cause error) string {
 		return "not-ssh"
 	case errors.Is(cause, errEndless):
 		return "endless-output"
-	case errors.Is(cause, errNoAnswer):
+	case errors.Is(cause, errNoAnswer), errors.Is(cause, errMarked) && t.Stage() == sshlog.Session:
 		return "no-answer"
-	case (errors.Is(cause, errHole) || errors.Is(cause, errNoLogin) || errors.Is(cause, context.DeadlineExceeded)) && t.Reason() == "":
+	case (errors.Is(cause, errHole) || errors.Is(cause, errMarked) || errors.Is(cause, errNoLogin) || errors.Is(cause, context.DeadlineExceeded)) && t.Reason() == "":
 		return "timed-out"
 	case cause != nil && t.Reason() == "":
 		return "cancelled"

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
@@ -21,8 +22,10 @@ import (
 var Marking = Probe{Name: "marking", Yields: []fact.Any{fact.MarkTrials}, Run: runMarking}
 
 const (
-	markRounds  = 3               // times that a session changes its mark, and changes back
-	mostRounds  = 2 * markRounds  // tries at that
+	mostRounds  = 8               // times that a session changes its mark, and changes back, at most
+	passRounds  = 3               // times that the mark must get through, where it ever does, to be left alone
+	plainTries  = 3               // times that what is sent without the mark is waited for, on a path that loses that, too
+	sureMark    = 0.01            // how probable chance may be when the rounds end before
 	roundTime   = 4 * time.Second // for one such change; what is lost shows sooner
 	markLogin   = 6 * time.Second // for a session of ours to log in
 	markConnect = 3 * time.Second // for its connection: two lost SYNs
@@ -43,7 +46,7 @@ func runMarking(ctx context.Context, env *Env, facts *fact.Set) {
 	env.Progress("trying traffic classes")
 	var all []fact.MarkTrial
 	for _, t := range s.toServer {
-		all = append(all, t.run(ctx, env, to))
+		all = append(all, t.run(ctx, env, to)...)
 	}
 	if s.toClient {
 		all = append(all, serverTrials(ctx, env, to, s)...)
@@ -78,10 +81,13 @@ func suspicionOf(facts *fact.Set) suspicion {
 		}
 	}
 	if len(lost) > 0 {
-		s.toServer = append(s.toServer, markTrial{"switched", lost[0]})
+		if s.stuck { // by the mark of commands, more likely than by another
+			slices.SortStableFunc(lost, func(a, b fact.Mark) int { return cmp.Compare(a.Class, b.Class) })
+		}
+		s.toServer = append(s.toServer, markTrial{"switched", lost})
 		if len(passed) == 0 && len(lost) > 1 {
 			// Each mark is lost where others came before: it may be the change.
-			s.toServer = append(s.toServer, markTrial{"constant", lost[0]})
+			s.toServer = append(s.toServer, markTrial{"constant", lost[:1]})
 		}
 	}
 	s.toClient = s.toClient || seen && s.stuck && len(lost) == 0 || seen && reason == "" && stage == sshlog.Session && untried(facts, marks)
@@ -99,10 +105,11 @@ func untried(facts *fact.Set, marks []fact.Mark) bool {
 	return !slices.ContainsFunc(marks, func(m fact.Mark) bool { return m.Way == toClient && m.TOS == sshconf.QoSByte(qos[0]) })
 }
 
-// A markTrial is one session to make.
+// A markTrial is one session to make, with one mark after the other until one
+// is lost each time.
 type markTrial struct {
-	kind string
-	mark fact.Mark
+	kind  string
+	marks []fact.Mark
 }
 
 // none leaves the marking of ssh's packets to who made the socket.
@@ -112,11 +119,12 @@ const unmarked = "IPQoS=none"
 // server up to OpenSSH 10.0 does not begin to mark in it.
 var silent = []string{unmarked, "ServerAliveInterval=1", "ServerAliveCountMax=100"}
 
-func (t markTrial) run(ctx context.Context, env *Env, to netip.AddrPort) fact.MarkTrial {
-	r := fact.MarkTrial{Way: toServer, Kind: t.kind, Name: t.mark.Name, TOS: t.mark.TOS}
+func (t markTrial) run(ctx context.Context, env *Env, to netip.AddrPort) (all []fact.MarkTrial) {
+	first := t.marks[0]
+	r := fact.MarkTrial{Way: toServer, Kind: t.kind, Name: first.Name, TOS: first.TOS}
 	socket := sock.Options{Timeout: markConnect}
 	if t.kind == "constant" {
-		socket.TOS = &t.mark.TOS
+		socket.TOS = &first.TOS
 	}
 	s, err := openMarked(ctx, env, to, trial{Socket: socket, SSH: silent}, sshlog.Auth)
 	if s != nil {
@@ -130,41 +138,64 @@ func (t markTrial) run(ctx context.Context, env *Env, to netip.AddrPort) fact.Ma
 	case err != nil:
 		r.Unsent = visible.Line(err.Error(), 300)
 	default:
-		t.change(ctx, s, &r)
+		for _, m := range t.marks {
+			r := fact.MarkTrial{Way: toServer, Kind: t.kind, Name: m.Name, TOS: m.TOS}
+			change(ctx, s, &r)
+			all = append(all, r)
+			if r.Lost > r.Passed {
+				break
+			}
+		}
+		return all
 	}
-	return r
+	return []fact.MarkTrial{r}
 }
 
 // change has a session carry the mark and lose it again, and counts what gets
-// through.
-func (t markTrial) change(ctx context.Context, s *session, r *fact.MarkTrial) {
+// through with it and without, until it is plain that the mark makes the
+// difference, or that it makes none.
+func change(ctx context.Context, s *session, r *fact.MarkTrial) {
 	for range mostRounds {
-		if r.Lost+r.Passed == markRounds {
+		if r.Passed == passRounds || r.Lost > 1 && r.Chance() < sureMark {
 			return
 		}
 		before, quiet := s.quiet(ctx)
 		if !quiet {
 			return
 		}
-		sock.SetTOS(s.Conn, t.mark.TOS)
+		sock.SetTOS(s.Conn, r.TOS)
 		if now, err := s.Info(); err != nil || now.DataSegmentsOut != before.DataSegmentsOut {
 			sock.SetTOS(s.Conn, 0) // under which mark that was sent cannot be told
 			continue
 		}
-		switch s.nextGetsThrough(ctx) {
+		o := s.nextGetsThrough(ctx)
+		r.Sent, r.Missed = r.Sent+o.sent, r.Missed+o.missed
+		sock.SetTOS(s.Conn, 0)
+		switch o.what {
 		case getsThrough:
 			r.Passed++
 		case isLost:
 			r.Lost++
-			sock.SetTOS(s.Conn, 0)
-			if s.nextGetsThrough(ctx) != getsThrough {
-				return
-			}
-			r.Plain++
 		default:
 			return
 		}
+		if !s.goesOn(ctx, r) {
+			return
+		}
 	}
+}
+
+// goesOn waits until the session gets through without its mark.
+func (s *session) goesOn(ctx context.Context, r *fact.MarkTrial) bool {
+	for range plainTries {
+		o := s.nextGetsThrough(ctx)
+		r.PlainSent, r.PlainMissed = r.PlainSent+o.sent, r.PlainMissed+o.missed
+		if o.what == getsThrough {
+			r.Plain++
+			return true
+		}
+	}
+	return false
 }
 
 // openMarked opens a session and waits until it has come to the stage. The
@@ -179,11 +210,14 @@ func openMarked(ctx context.Context, env *Env, to netip.AddrPort, t trial, stage
 	return s, s.Await(ctx, stage)
 }
 
-// What became of the next thing that a session sent.
-type outcome int
+// An outcome is what became of the next thing that a session sent.
+type outcome struct {
+	what         int
+	sent, missed int // packets with data, and those of them that did not arrive
+}
 
 const (
-	nothingSeen outcome = iota
+	nothingSeen = iota
 	getsThrough
 	isLost
 )
@@ -196,18 +230,18 @@ func (s *session) nextGetsThrough(ctx context.Context) outcome {
 	defer cancel()
 	before, err := s.Info()
 	if err != nil {
-		return nothingSeen
+		return outcome{}
 	}
 	for {
 		now, err := s.Info()
-		if o := throughBetween(before, now); err != nil || o != nothingSeen {
+		if o := throughBetween(before, now); err != nil || o.what != nothingSeen {
 			return o
 		}
 		select {
 		case <-ctx.Done():
-			return nothingSeen
+			return outcome{}
 		case <-s.Ended():
-			return nothingSeen
+			return outcome{}
 		case <-time.After(lookAgain):
 		}
 	}
@@ -234,11 +268,18 @@ func (s *session) quiet(ctx context.Context) (sock.Info, bool) {
 // throughBetween compares two looks at a connection. What was on its way in
 // the first one counts: it was sent before, and may be sent again now.
 func throughBetween(before, now sock.Info) outcome {
+	sent, again := now.DataSegmentsOut-before.DataSegmentsOut, now.TotalRetrans-before.TotalRetrans
 	switch {
 	case now.BytesAcked > before.BytesAcked && now.Unacked == 0:
-		return getsThrough
-	case now.TotalRetrans-before.TotalRetrans >= 2 && now.Backoff > 0 && now.BytesAcked == before.BytesAcked:
-		return isLost
+		// What was sent again was missed before, but for what was only late. The
+		// last sending of what was on its way already is the one that arrived.
+		missed := again - (now.Duplicates - before.Duplicates)
+		if before.Unacked > 0 {
+			missed--
+		}
+		return outcome{getsThrough, sent, min(max(0, missed), sent)}
+	case again >= 2 && now.Backoff > 0 && now.BytesAcked == before.BytesAcked:
+		return outcome{isLost, sent, sent}
 	}
-	return nothingSeen
+	return outcome{}
 }

@@ -53,7 +53,7 @@ func serverTrial(ctx context.Context, env *Env, to netip.AddrPort, kind string) 
 		r.Unsent = visible.Line(err.Error(), 300)
 		return r
 	}
-	for range markRounds {
+	for range passRounds {
 		if t.Command != "" {
 			s.IO.Write([]byte("\n"))
 		}
@@ -72,12 +72,12 @@ func serverTrial(ctx context.Context, env *Env, to netip.AddrPort, kind string) 
 
 // answered waits until what ssh sends next is acknowledged. It is lost when the server's
 // kernel, which needs no program to acknowledge, is not heard at all any more.
-func (s *session) answered(ctx context.Context) outcome {
+func (s *session) answered(ctx context.Context) (what int) {
 	before, err := s.Info()
 	if err != nil {
 		return nothingSeen
 	}
-	o := s.nextGetsThrough(ctx)
+	o := s.nextGetsThrough(ctx).what
 	after, err := s.Info()
 	if o == isLost && (err != nil || after.SegmentsIn > before.SegmentsIn) {
 		return nothingSeen

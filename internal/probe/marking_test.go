@@ -58,31 +58,37 @@ func TestArrived(t *testing.T) {
 	}
 }
 
-// TestThroughBetween: only silence after a second sending is a loss.
+// TestThroughBetween: only silence after a second sending is a loss, and what
+// was on its way before counts for what it was sent under last.
 func TestThroughBetween(t *testing.T) {
-	before := sock.Info{BytesAcked: 100, TotalRetrans: 1}
+	quiet := sock.Info{BytesAcked: 100, TotalRetrans: 1, DataSegmentsOut: 7}
+	stuck := sock.Info{BytesAcked: 100, TotalRetrans: 3, DataSegmentsOut: 10, Unacked: 1, Backoff: 1}
 	for _, test := range []struct {
-		name string
-		now  sock.Info
-		want outcome
+		name        string
+		before, now sock.Info
+		want        outcome
 	}{
-		{"nothing was sent", before, nothingSeen},
-		{"it is on its way", sock.Info{BytesAcked: 100, TotalRetrans: 1, Unacked: 1}, nothingSeen},
-		{"it came", sock.Info{BytesAcked: 136, TotalRetrans: 1}, getsThrough},
-		{"it came at the second time", sock.Info{BytesAcked: 136, TotalRetrans: 2}, getsThrough},
-		{"it was sent again once", sock.Info{BytesAcked: 100, TotalRetrans: 2, Unacked: 1}, nothingSeen},
-		{"it was sent again twice", sock.Info{BytesAcked: 100, TotalRetrans: 3, Unacked: 1, Backoff: 1}, isLost},
+		{"nothing was sent", quiet, quiet, outcome{}},
+		{"it is on its way", quiet, sock.Info{BytesAcked: 100, TotalRetrans: 1, DataSegmentsOut: 8, Unacked: 1}, outcome{}},
+		{"it came", quiet, sock.Info{BytesAcked: 136, TotalRetrans: 1, DataSegmentsOut: 8}, outcome{getsThrough, 1, 0}},
+		{"it came at the second time", quiet, sock.Info{BytesAcked: 136, TotalRetrans: 2, DataSegmentsOut: 9}, outcome{getsThrough, 2, 1}},
+		{"it came twice", quiet, sock.Info{BytesAcked: 136, TotalRetrans: 2, DataSegmentsOut: 9, Duplicates: 1}, outcome{getsThrough, 2, 0}},
+		{"it was sent again once", quiet, sock.Info{BytesAcked: 100, TotalRetrans: 2, DataSegmentsOut: 9, Unacked: 1}, outcome{}},
+		{"it was sent again twice", quiet, stuck, outcome{isLost, 3, 3}},
+		{"what was stuck goes on", stuck, sock.Info{BytesAcked: 136, TotalRetrans: 4, DataSegmentsOut: 11}, outcome{getsThrough, 1, 0}},
+		{"what was stuck goes on later", stuck, sock.Info{BytesAcked: 136, TotalRetrans: 5, DataSegmentsOut: 12}, outcome{getsThrough, 2, 1}},
+		{"what was stuck was only late", stuck, sock.Info{BytesAcked: 136, TotalRetrans: 3, DataSegmentsOut: 10}, outcome{getsThrough, 0, 0}},
 	} {
-		if got := throughBetween(before, test.now); got != test.want {
-			t.Errorf("%s: %v", test.name, got)
+		if got := throughBetween(test.before, test.now); got != test.want {
+			t.Errorf("%s: %+v, want %+v", test.name, got, test.want)
 		}
 	}
 }
 
 // TestSuspicion: a session is spent only where something points to it.
 func TestSuspicion(t *testing.T) {
-	af21 := fact.Mark{Way: toServer, Name: "af21", TOS: 0x48, Passed: true}
-	cs1 := fact.Mark{Way: toServer, Name: "cs1", TOS: 0x20, Passed: true}
+	af21 := fact.Mark{Way: toServer, Name: "af21", TOS: 0x48, Class: interactive, Passed: true}
+	cs1 := fact.Mark{Way: toServer, Name: "cs1", TOS: 0x20, Class: bulk, Passed: true}
 	back := fact.Mark{Way: toClient, Name: "af21", TOS: 0x48, Passed: true}
 	lost := func(m fact.Mark) fact.Mark { m.Passed = false; return m }
 	for _, test := range []struct {
@@ -90,13 +96,13 @@ func TestSuspicion(t *testing.T) {
 		marks         []fact.Mark
 		stage, reason string
 		qos           string
-		kinds         []string
+		trials        []string
 		client        bool
 	}{
 		{"healthy", []fact.Mark{af21, cs1, back}, "session", "", "af21 cs1", nil, false},
 		{"nothing seen", nil, "session", "no-answer", "", nil, false},
-		{"a mark is lost", []fact.Mark{af21, lost(cs1), back}, "session", "no-answer", "", []string{"switched"}, false},
-		{"all are lost", []fact.Mark{lost(af21), lost(cs1)}, "session", "no-answer", "", []string{"switched", "constant"}, false},
+		{"a mark is lost", []fact.Mark{af21, lost(cs1), back}, "session", "no-answer", "", []string{"switched cs1"}, false},
+		{"all are lost", []fact.Mark{lost(af21), lost(cs1)}, "session", "no-answer", "", []string{"switched cs1 af21", "constant cs1"}, false},
 		{"the way back", []fact.Mark{af21, cs1, lost(back)}, "session", "", "af21 cs1", nil, true},
 		{"the session hangs", []fact.Mark{af21, cs1, back}, "session", "no-answer", "", nil, true},
 		{"the login is refused", []fact.Mark{af21, cs1, back}, "kex", "permission-denied", "", nil, false},
@@ -116,11 +122,14 @@ func TestSuspicion(t *testing.T) {
 			fact.ServerIPQoS.Put(facts, test.qos, "")
 		}
 		s := suspicionOf(facts)
-		var kinds []string
+		var trials []string
 		for _, m := range s.toServer {
-			kinds = append(kinds, m.kind)
+			for _, k := range m.marks {
+				m.kind += " " + k.Name
+			}
+			trials = append(trials, m.kind)
 		}
-		if diff := cmp.Diff(test.kinds, kinds); diff != "" || s.toClient != test.client {
+		if diff := cmp.Diff(test.trials, trials); diff != "" || s.toClient != test.client {
 			t.Errorf("%s: the way back %v, %s", test.name, s.toClient, diff)
 		}
 	}

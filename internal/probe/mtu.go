@@ -28,6 +28,9 @@ var mtuFacts = []fact.Any{
 // errHole is why a connection of ours is ended that is stuck.
 var errHole = errors.New("it was stuck: packets above a certain length vanish on the way, as connections with shorter ones showed (see path-mtu)")
 
+// errMarked is why a login of ours is ended that is stuck.
+var errMarked = errors.New("it was stuck where it began to mark what it sends, and on another connection what was so marked was lost (see traffic-class)")
+
 const (
 	lookEvery = 50 * time.Millisecond
 	// quietTime is how long a key exchange may rest, with nothing on the way and
@@ -91,7 +94,11 @@ func watchMTU(ctx context.Context, env *Env, facts *fact.Set, others <-chan stru
 				m.endStuck(ctx, others)
 			}
 		case now := <-tick.C:
-			if at, stuck := m.look(ctx, now); stuck && !m.tried {
+			switch at, stuck := m.look(ctx, now); {
+			case !stuck || m.tried:
+			case m.byMark(at):
+				m.env.Marked.Give()
+			default:
 				m.tried, m.stalled = true, &at
 				experiment.Go(func() { done <- m.experiment(ctx, at) })
 			}
@@ -133,6 +140,30 @@ func countersOf(direction string, i sock.Info) string {
 		return fmt.Sprintf("%d bytes on the way were not acknowledged and sent again %d times; %d segments behind them were acknowledged", outstanding(i), i.TotalRetrans, i.Sacked)
 	}
 	return fmt.Sprintf("all that was sent was acknowledged; %d segments came whose predecessors are missing, and these were not sent again with success", i.OutOfOrder)
+}
+
+// byMark says whether the login is stuck for how it marks what it sends, and
+// not for its length: on the handshake's connection something as long arrived,
+// and something that was marked as a command is did not. Where more than marks
+// was lost there, it takes more patience to say so.
+func (m *mtuRun) byMark(at fact.Stall) bool {
+	if at.Where != "login" || at.Direction != toServer || !m.env.Shaken.Given() {
+		return false
+	}
+	full, again := m.env.Shaking.full()
+	marks, _ := fact.PathMarks.Get(m.facts)
+	lost, commands := 0, false
+	for _, k := range marks {
+		if k.Way == toServer && !k.Passed {
+			lost++
+			commands = commands || k.Class == bulk
+		}
+	}
+	backoff := 0
+	for _, l := range m.logins {
+		backoff = max(backoff, l.info.Backoff)
+	}
+	return full && commands && (again <= lost || backoff >= 2*stuckBackoff)
 }
 
 // meet notes where the handshake went.

@@ -96,3 +96,12 @@ func (s *Shaking) exchanging() bool {
 func (s *Shaking) sentLong(i sock.Info) bool {
 	return s.longest > 0 && int64(i.BytesAcked) > s.through // the SYN counts, too
 }
+
+// full says whether something reached the server that is as long as segments
+// get, and how often anything was sent again. It is asked when the connection
+// is over.
+func (s *Shaking) full() (full bool, again int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sentLong(s.last) && s.longest >= s.last.SendMSS, s.last.TotalRetrans
+}

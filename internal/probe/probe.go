@@ -47,6 +47,7 @@ type Env struct {
 	Login     bool                    // ssh may log in
 	Running   *Notice                 // given when the login's script runs; may be nil
 	Hole      *Notice                 // given when it is known why the handshake and the login are stuck; may be nil
+	Marked    *Notice                 // given when the login is stuck where it began to mark, by a mark that was lost before; may be nil
 	Shaking   *Shaking                // the connection of the handshake, for who looks on; may be nil
 	Shaken    *Notice                 // given by the handshake when it is over, and its facts are there; may be nil
 

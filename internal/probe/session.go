@@ -21,7 +21,7 @@ import (
 // still hold: ssh speaks on it, and we may ask the kernel about it and change
 // its settings while it lives. It is how experiments differ in one setting.
 type session struct {
-	Conn *net.TCPConn // ssh's connection; never to be read from or written to
+	Conn *net.TCPConn // ssh's connection; never to be read from or written to; nil where it is not ours
 	IO   net.Conn     // standard input and output of the command on the server
 	Addr netip.AddrPort
 
@@ -32,7 +32,8 @@ type session struct {
 	trace   sshlog.Trace
 	at      map[string]time.Time
 	line    []byte
-	lines   int           // of standard error that the trace took
+	lines   int           // of standard error
+	last    time.Time     // when the last of them came
 	changed chan struct{} // closed, and made anew, when a line came
 }
 
@@ -85,7 +86,6 @@ func openSession(ctx context.Context, env *Env, to netip.AddrPort, t trial) (*se
 	if err != nil {
 		return nil, err
 	}
-	s := &session{Conn: conn, Addr: to, at: map[string]time.Time{}, changed: make(chan struct{})}
 	dir, err := machine.TempDir()
 	if err != nil {
 		conn.Close()
@@ -97,24 +97,38 @@ func openSession(ctx context.Context, env *Env, to netip.AddrPort, t trial) (*se
 		dir.Remove()
 		return nil, err
 	}
-	s.clean = func() { stop(); dir.Remove() }
-	s.dialog, err = machine.Dialog(host.Command{Argv: sessionArgs(env, path, t), Stderr: (*sessionErr)(s), Limit: 64 << 10, Grace: 200 * time.Millisecond})
+	own := []string{"ProxyCommand=" + quote(env.Self) + " dial --from " + quote(path), "ProxyUseFdpass=yes"}
+	s, err := newSession(machine, sessionArgs(env, own, t), conn, func() { stop(); dir.Remove() })
 	if err != nil {
-		conn.Close()
-		s.clean()
+		return nil, err
+	}
+	s.Addr = to
+	return s, nil
+}
+
+// newSession starts ssh, on a connection of ours or without one. Clean gives
+// back what it needs, and is called in any case.
+func newSession(machine proxyHost, argv []string, conn *net.TCPConn, clean func()) (*session, error) {
+	s := &session{Conn: conn, at: map[string]time.Time{}, changed: make(chan struct{}), clean: clean}
+	var err error
+	s.dialog, err = machine.Dialog(host.Command{Argv: argv, Stderr: (*sessionErr)(s), Limit: 64 << 10, Grace: 200 * time.Millisecond})
+	if err != nil {
+		if conn != nil {
+			conn.Close()
+		}
+		clean()
 		return nil, err
 	}
 	s.IO = s.dialog.Conn
 	return s, nil
 }
 
-// sessionArgs is ssh on a connection that is lent at the path.
-func sessionArgs(env *Env, path string, t trial) []string {
+// sessionArgs is ssh on the connection that the options say how to get.
+func sessionArgs(env *Env, way []string, t trial) []string {
 	args := []string{"ssh"}
-	for _, o := range t.SSH {
+	for _, o := range slices.Concat(t.SSH, way, []string{"ProxyJump=none", "BatchMode=yes"}) {
 		args = append(args, "-o", o)
 	}
-	args = append(args, "-o", "ProxyCommand="+quote(env.Self)+" dial --from "+quote(path), "-o", "ProxyUseFdpass=yes", "-o", "ProxyJump=none", "-o", "BatchMode=yes")
 	if t.Command == "" {
 		args = append(args, "-N")
 	}
@@ -172,6 +186,7 @@ func (e *sessionErr) Write(p []byte) (int, error) {
 
 // take gives the trace a line of ssh.
 func (s *session) take() {
+	s.last = time.Now()
 	if s.lines++; s.lines <= mostTraceLines {
 		s.trace.Add(string(s.line))
 		if stage := s.trace.Stage(); s.at[stage].IsZero() {
@@ -249,7 +264,9 @@ func (s *session) Info() (sock.Info, error) { return sock.InfoOf(s.Conn) }
 // everything back.
 func (s *session) Close() {
 	s.dialog.End(sessionPatience)
-	s.Conn.Close()
+	if s.Conn != nil {
+		s.Conn.Close()
+	}
 	s.clean()
 }
 

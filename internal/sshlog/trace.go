@@ -32,6 +32,8 @@ type Trace struct {
 	Method   string   // by which the user was authenticated
 	Proxy    bool     // a ProxyCommand or a jump host carries the connection
 	Taken    bool     // the server said that it would accept a key of the user's
+	Renewals int      // of the keys that were begun
+	Renewed  int      // and finished
 	MayAsk   bool     // ssh has come to where it may ask the user: for a host key, a passphrase, a password
 
 	stage  int
@@ -101,6 +103,9 @@ func (t *Trace) debug(line string) {
 		_, address, _ := strings.Cut(line, " [")
 		t.Address, _, _ = strings.Cut(address, "] port ")
 	}
+	if line == "SSH2_MSG_KEXINIT sent" && t.stage >= slices.Index(stages, Kex) { // the first one was sent before
+		t.Renewals++
+	}
 	var c Captured
 	m := theCatalogue().sshOnly.find(line, &c)
 	if m == nil {
@@ -122,6 +127,9 @@ func (t *Trace) debug(line string) {
 		t.MayAsk = true
 		t.HostKey = c.Detail
 	case SawKex:
+		if t.Renewed < t.Renewals {
+			t.Renewed++
+		}
 		t.reach(Kex)
 	case SawMethods:
 		t.Methods = strings.SplitN(c.Detail, ",", maxMethods+1)
