@@ -35,7 +35,6 @@ var layers = map[string]struct{ may, why string }{
 	"internal/unified":           {"", "one way to show what changes in a file, for everybody"},
 	"internal/cause":             {"fact remedy pattern", "a judge sees facts, not machines: the same facts give the same verdict anywhere"},
 	"internal/host":              {"target", "the door does not know why it is opened"},
-	"internal/change":            {"host remedy sshconf", "it knows how to change a machine, never why; and only computes: commit carries it out"},
 	"internal/commit":            {"change host visible", "it carries changes out, whatever they are; that they worked is verified by a function of the caller"},
 	"internal/pcap":              {"rst", "captures in, stories out"},
 	"internal/probe":             {"fact target host idle rst sock sshwire sshconf sshlog visible pattern", "a probe observes, it does not judge"},

@@ -107,11 +107,11 @@ func proofs(program, dump string, placed []sshconf.Placed) (all []Verification) 
 	for _, p := range placed {
 		key := strings.ToLower(p.After.Keyword)
 		if len(p.After.Values) == 0 {
-			all = append(all, Verification{Title: program + " says no " + key, Run: "! " + dump + " | grep -qi " + Quote("^"+key+" ")})
+			all = append(all, Verification{Title: program + " says no " + key, Run: "! " + dump + " | grep -qi " + host.Quote("^"+key+" ")})
 		}
 		for _, v := range p.After.Values {
 			line := key + " " + v.Text
-			all = append(all, Verification{Title: program + " says " + line, Run: dump + " | grep -qixF -e " + Quote(line)})
+			all = append(all, Verification{Title: program + " says " + line, Run: dump + " | grep -qixF -e " + host.Quote(line)})
 		}
 	}
 	return all

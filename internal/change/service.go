@@ -253,24 +253,34 @@ func (s *sshd) service(ports []int) Service {
 	}
 	switch {
 	case service != nil && service["CanReload"] == "no":
-		v.Reload = guarded("systemctl is-active -q "+Quote(service["Id"]), "systemctl kill -s HUP --kill-who=main "+Quote(service["Id"]))
+		v.Reload = guarded("systemctl is-active -q "+host.Quote(service["Id"]), "systemctl kill -s HUP --kill-who=main "+host.Quote(service["Id"]))
 	case service != nil:
-		v.Reload = guarded("systemctl is-active -q "+Quote(service["Id"]), "systemctl reload "+Quote(service["Id"]))
+		v.Reload = guarded("systemctl is-active -q "+host.Quote(service["Id"]), "systemctl reload "+host.Quote(service["Id"]))
 	case s.openrc != "" && plain:
-		v.Reload = guarded("rc-service "+Quote(s.openrc)+" status >/dev/null 2>&1", "rc-service "+Quote(s.openrc)+" reload")
+		v.Reload = guarded("rc-service "+host.Quote(s.openrc)+" status >/dev/null 2>&1", "rc-service "+host.Quote(s.openrc)+" reload")
 	case plain:
 		// One that is there no more was started again, and has read its files.
 		v.Reload = guarded(fmt.Sprintf(`[ "$(cat /proc/%d/comm 2>/dev/null)" = sshd ]`, s.pid), fmt.Sprintf("kill -HUP %d", s.pid))
 	}
 	switch {
 	case socket != nil:
-		v.Alive = "systemctl is-active -q " + Quote(socket["Id"])
+		v.Alive = "systemctl is-active -q " + host.Quote(socket["Id"])
 	case v.Reload != "":
 		v.Alive = s.listensAgain(ports)
 	}
 	return v
 }
 
+// words makes a command line of words.
+func words(all ...string) string {
+	quoted := make([]string, len(all))
+	for i, w := range all {
+		quoted[i] = host.Quote(w)
+	}
+	return strings.Join(quoted, " ")
+}
+
+// guarded runs a line only where a condition holds.
 func guarded(condition, line string) string {
 	return "if " + condition + "; then " + line + "; fi"
 }
@@ -291,7 +301,7 @@ func (s *sshd) listensAgain(ports []int) string {
 			continue // it did not listen there
 		}
 		all = append(all, fmt.Sprintf(`cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk -v was=%s '$4 == "0A" && $2 ~ /:%04X$/ && index(was, " " $10 " ") == 0 { n++ } END { exit n == 0 }'`,
-			Quote(" "+strings.Join(before, " ")+" "), port))
+			host.Quote(" "+strings.Join(before, " ")+" "), port))
 	}
 	return strings.Join(all, " &&\n")
 }
