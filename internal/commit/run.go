@@ -47,8 +47,12 @@ func (o Outcome) NothingChanged() bool { return o.Code >= Locked && o.Code <= Un
 func (o Outcome) Err() error {
 	why := o.Record.Why
 	if why == "" {
-		lines := strings.Split(strings.TrimSpace(o.Said), "\n")
-		why = strings.TrimPrefix(lines[len(lines)-1], "Nothing was changed: ")
+		for l := range strings.Lines(o.Said) {
+			if why = strings.TrimSpace(l); strings.HasPrefix(l, "Nothing was ") {
+				_, why, _ = strings.Cut(why, ": ")
+				break
+			}
+		}
 	}
 	switch o.Code {
 	case OK:

@@ -1,3 +1,5 @@
+//go:build linux
+
 package commit
 
 import (
@@ -101,6 +103,7 @@ func (c *trial) stopServer() {
 // sshd where that can be had, else after it.
 func (c *trial) restart(hookFirst bool) {
 	c.stopServer()
+	c.await("the old sshd is gone", func() bool { return !c.sshd.Listens() })
 	hook := func() {
 		if _, err := os.Stat(c.state + "/t1/run"); err == nil {
 			c.program(c.state+"/t1/run", "boot")

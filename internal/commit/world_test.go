@@ -1,3 +1,5 @@
+//go:build linux
+
 package commit
 
 import (
@@ -26,18 +28,19 @@ type world struct {
 	dir   string // the files
 	state string // the records
 	bin   string // programs that come first on the PATH
+	env   []string
 	m     host.Host
 }
 
-// local is this machine with an environment of its own.
-type local struct {
-	host.Local
+// inWorld is a machine with the environment of a world.
+type inWorld struct {
+	host.Host
 	env []string
 }
 
-func (l local) Run(ctx context.Context, c host.Command) (host.Result, error) {
-	c.Env = append(append([]string{}, l.env...), c.Env...)
-	return l.Local.Run(ctx, c)
+func (m inWorld) Run(ctx context.Context, c host.Command) (host.Result, error) {
+	c.Env = append(append([]string{}, m.env...), c.Env...)
+	return m.Host.Run(ctx, c)
 }
 
 func newWorld(t testing.TB) *world {
@@ -61,11 +64,12 @@ func newWorldIn(t testing.TB, parent string) *world {
 			t.Fatal(err)
 		}
 	}
-	w.m = local{env: []string{
+	w.env = []string{
 		"SSHTAY_STATE=" + w.state,
 		"SSHTAY_ROOT=" + top, // no systemd, no cron: what this machine has must not matter
 		"PATH=" + w.bin + ":" + os.Getenv("PATH"),
-	}}
+	}
+	w.m = inWorld{host.Local{}, w.env}
 	t.Cleanup(func() {
 		w.killAll()
 		exec.Command("chattr", "-R", "-i", top).Run()
@@ -78,7 +82,7 @@ func newWorldIn(t testing.TB, parent string) *world {
 // would, and returns what it said and its status.
 func (w *world) program(path, word string) (said string, code int) {
 	cmd := exec.Command("sh", path, word)
-	cmd.Env = append(os.Environ(), w.m.(local).env...)
+	cmd.Env = append(os.Environ(), w.env...)
 	out, err := cmd.CombinedOutput()
 	if e := (*exec.ExitError)(nil); errors.As(err, &e) {
 		code = e.ExitCode()

@@ -15,11 +15,12 @@ report() { # report MARK
 bring() { # bring ID CKSUM MARK
 	umask 077
 	in=$STATE/.in.$$
-	mkdir -p "$STATE" && cat >"$in" && [ "$(cksum <"$in")" = "$2" ] || {
+	why=$({ mkdir -p "$STATE" && cat >"$in"; } 2>&1)
+	if [ ! -f "$in" ] || [ "$(cksum <"$in")" != "$2" ]; then
 		rm -f "$in"
-		echo "Nothing was changed: the program could not be stored in $STATE"
+		printf '%s\n' "Nothing was changed: the program could not be stored in $STATE ($why)"
 		exit 12
-	}
+	fi
 	sh "$in" apply
 	status=$?
 	rm -f "$in"

@@ -100,7 +100,12 @@ alone() {
 	apart "$@"
 	wait "$!"
 	status=$?
-	[ "$said" = /dev/null ] || { cat "$said"; rm -f "$said"; } 2>/dev/null
+	if [ -s "$said" ]; then
+		cat "$said"
+	elif [ "$status" != 0 ] && [ "$said" != /dev/null ]; then
+		say "It ended with status $status, and there was no room to say why in $DIR"
+	fi
+	[ "$said" = /dev/null ] || rm -f "$said"
 	return "$status"
 }
 

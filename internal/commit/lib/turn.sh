@@ -67,6 +67,7 @@ decide() {
 # no more; who has had it for a minute and does not come on is ended.
 # It returns 1 when the end came first.
 roll() {
+	rm -f "$DIR/spare" # what follows needs room
 	printf 'pid=%s\nboot=%s\n' "$$" "$(boot_id)" >"$DIR/roller.$$" 2>/dev/null
 	waited=0
 	while [ ! -e "$DIR/$END" ]; do

@@ -199,7 +199,6 @@ put_back() { # put_back WHY
 		slay "$DIR/roll.$k"
 		k=$((k - 1))
 	done
-	rm -f "$DIR/spare"
 	noted why "$1" || note why "$1"
 	bad=''
 	k=$EFFECTS
