@@ -1,13 +1,17 @@
-package change
+package change_test
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"sshtay/internal/change"
+	"sshtay/internal/commit"
 	"sshtay/internal/host"
 	"sshtay/internal/testenv"
 )
@@ -17,9 +21,11 @@ import (
 type promise struct {
 	name  string
 	setup string // lines of sh that make the machine what it is
-	make  func(context.Context, host.Host) (Change, error)
+	make  func(context.Context, host.Host) (change.Change, error)
 	live  string // lines of sh that print what the change touches beside files
 	want  string // a word that the titles and notes have
+
+	random bool // what it makes is never the same twice
 }
 
 var (
@@ -27,17 +33,17 @@ var (
 	client6 = netip.MustParseAddr("2001:db8::7")
 )
 
-func sysctl(values ...string) func(context.Context, host.Host) (Change, error) {
-	return func(ctx context.Context, m host.Host) (Change, error) {
+func sysctl(values ...string) func(context.Context, host.Host) (change.Change, error) {
+	return func(ctx context.Context, m host.Host) (change.Change, error) {
 		with := map[string]string{}
 		for i := 0; i < len(values); i += 2 {
 			with[values[i]] = values[i+1]
 		}
-		return Sysctl(ctx, m, with)
+		return change.Sysctl(ctx, m, with)
 	}
 }
 
-const (
+var (
 	keepalives = "cat /proc/sys/net/ipv4/tcp_keepalive_* /proc/sys/net/ipv4/tcp_mtu_probing"
 	noSysctls  = "rm -rf /etc/sysctl.d /etc/sysctl.conf; mkdir /etc/sysctl.d\n"
 	network    = "ip link add eth0 type veth peer name eth1; ip link set eth0 addrgenmode none; ip link set eth1 addrgenmode none; ip link set eth1 up; ip address add 192.0.2.5/24 dev eth0; ip -6 address add 2001:db8:1::5/64 dev eth0 nodad; ip link set eth0 up; ip route add default via 192.0.2.1 proto dhcp src 192.0.2.5 metric 100; ip -6 route add default via 2001:db8:1::1 dev eth0\n"
@@ -47,7 +53,7 @@ const (
 	table = `for f in nf_conntrack_max nf_conntrack_buckets; do echo 65536 >/run/$f; mount --bind /run/$f /proc/sys/net/netfilter/$f; done
 `
 	tables  = "cat /proc/sys/net/netfilter/nf_conntrack_max /proc/sys/net/netfilter/nf_conntrack_buckets"
-	daemon  = listener + `if [ -n "$pid" ]; then echo serves; else echo dead; fi`
+	daemon  = change.Listener + `if [ -n "$pid" ]; then echo serves; else echo dead; fi`
 	noUnits = "rm -rf /lib/systemd/system/ssh* /usr/lib/tmpfiles.d/ssh*\n"
 )
 
@@ -59,33 +65,47 @@ var promises = []promise{
 	{name: "sysctl.conf by itself", setup: noSysctls + "echo 'net.ipv4.tcp_mtu_probing=0' >/etc/sysctl.conf", make: sysctl("net.ipv4.tcp_mtu_probing", "1"), live: keepalives, want: "60-sshtay.conf"},
 	{name: "conntrack timeout", setup: noSysctls, make: sysctl("net.netfilter.nf_conntrack_tcp_timeout_established", "86400"), live: "cat /proc/sys/net/netfilter/nf_conntrack_tcp_timeout_established", want: "modules-load.d"},
 	{name: "conntrack table", setup: noSysctls + table + "echo 131072 >/run/nf_conntrack_buckets", make: sysctl("net.netfilter.nf_conntrack_max", "262144", "net.netfilter.nf_conntrack_buckets", "262144"), live: tables},
-	{name: "route", setup: network, make: func(ctx context.Context, m host.Host) (Change, error) { return RouteMTU(ctx, m, client4, 1280) }, live: routes, want: "reboot"},
-	{name: "route on the link", setup: network, make: func(ctx context.Context, m host.Host) (Change, error) {
-		return RouteMTU(ctx, m, netip.MustParseAddr("192.0.2.9"), 1280)
+	{name: "route", setup: network, make: func(ctx context.Context, m host.Host) (change.Change, error) {
+		return change.RouteMTU(ctx, m, client4, 1280)
+	}, live: routes, want: "reboot"},
+	{name: "route on the link", setup: network, make: func(ctx context.Context, m host.Host) (change.Change, error) {
+		return change.RouteMTU(ctx, m, netip.MustParseAddr("192.0.2.9"), 1280)
 	}, live: routes},
-	{name: "route IPv6", setup: network, make: func(ctx context.Context, m host.Host) (Change, error) { return RouteMTU(ctx, m, client6, 1280) }, live: routes},
-	{name: "route that was there", setup: network + "ip route add 198.51.100.7 via 192.0.2.3 dev eth0 proto static metric 7 mtu lock 1400 advmss 1300", make: func(ctx context.Context, m host.Host) (Change, error) { return RouteMTU(ctx, m, client4, 1280) }, live: routes},
-	{name: "route IPv6 that was there", setup: network + "ip -6 route add 2001:db8::7 via 2001:db8:1::3 dev eth0 proto static metric 7", make: func(ctx context.Context, m host.Host) (Change, error) { return RouteMTU(ctx, m, client6, 1280) }, live: routes},
-	{name: "interface", setup: network, make: func(ctx context.Context, m host.Host) (Change, error) { return InterfaceMTU(ctx, m, "eth0", 1400) }, live: routes, want: "reboot"},
-	{name: "clamp", make: func(ctx context.Context, m host.Host) (Change, error) { return MSSClamp(ctx, m, 1240) }, live: ruleset, want: "reboot"},
-	{name: "clamp beside rules", setup: "nft add table inet sshtay; nft add chain inet sshtay in '{ type filter hook prerouting priority raw; }'; nft add rule inet sshtay in tcp dport 22 notrack; nft add table ip other", make: func(ctx context.Context, m host.Host) (Change, error) { return MSSClamp(ctx, m, 1240) }, live: ruleset},
-	{name: "clamp again, and kept", setup: "nft -f - <<'END'\n" + clampScript(1400) + "END\nmkdir -p /etc/nftables.d; echo 'include \"/etc/nftables.d/*.nft\"' >/etc/nftables.conf", make: func(ctx context.Context, m host.Host) (Change, error) { return MSSClamp(ctx, m, 1240) }, live: ruleset, want: "/etc/nftables.d/sshtay.nft"},
-	{name: "hosts.allow", setup: "printf 'sshd: ALL: deny' >/etc/hosts.allow; chmod 640 /etc/hosts.allow", make: func(ctx context.Context, m host.Host) (Change, error) { return HostsAllow(ctx, m, client4) }, want: "stands before"},
-	{name: "no hosts.allow", setup: "rm -f /etc/hosts.allow", make: func(ctx context.Context, m host.Host) (Change, error) { return HostsAllow(ctx, m, client6) }},
-	{name: "privsep folder", setup: noUnits, make: PrivsepDir, want: "/etc/tmpfiles.d/60-sshtay.conf"},
-	{name: "privsep folder of another", setup: "mkdir -m 2775 /run/sshd; chown 4242:4242 /run/sshd", make: PrivsepDir},
-	{name: "no host keys", setup: "printf 'HostKey /etc/ssh/ssh_host_ed25519_key\\nHostKey /etc/ssh/ssh_host_ecdsa_key\\n' >/etc/ssh/sshd_config; echo 'old' >/etc/ssh/ssh_host_ed25519_key.pub", make: HostKeys, want: "ed25519"},
-	{name: "an empty host key", setup: "echo 'HostKey /etc/ssh/ssh_host_ed25519_key' >/etc/ssh/sshd_config; install -m 640 /dev/null /etc/ssh/ssh_host_ed25519_key", make: HostKeys},
-	{name: "open host keys", setup: ": >/etc/ssh/sshd_config; ssh-keygen -qA; chmod 644 /etc/ssh/ssh_host_rsa_key; chown 4242:4242 /etc/ssh/ssh_host_ecdsa_key; setfacl -m u:4343:r /etc/ssh/ssh_host_ed25519_key", make: HostKeys},
-	{name: "a dead sshd", setup: "mkdir -p /run/sshd; ssh-keygen -qA; echo 'Port 2222' >/etc/ssh/sshd_config; rm -f /etc/init.d/ssh*", make: StartSSHD, live: daemon, want: "start sshd"},
-	{name: "a dead sshd, started by a script", setup: "mkdir -p /run/sshd; ssh-keygen -qA; echo 'Port 2222' >/etc/ssh/sshd_config", make: StartSSHD, live: daemon},
-	{name: "socket limits", setup: fakeSystemd, make: func(ctx context.Context, m host.Host) (Change, error) {
-		return SocketLimits(ctx, m, map[string]string{"MaxConnections": "256", "TriggerLimitIntervalSec": "0"})
+	{name: "route IPv6", setup: network, make: func(ctx context.Context, m host.Host) (change.Change, error) {
+		return change.RouteMTU(ctx, m, client6, 1280)
+	}, live: routes},
+	{name: "route that was there", setup: network + "ip route add 198.51.100.7 via 192.0.2.3 dev eth0 proto static metric 7 mtu lock 1400 advmss 1300", make: func(ctx context.Context, m host.Host) (change.Change, error) {
+		return change.RouteMTU(ctx, m, client4, 1280)
+	}, live: routes},
+	{name: "route IPv6 that was there", setup: network + "ip -6 route add 2001:db8::7 via 2001:db8:1::3 dev eth0 proto static metric 7", make: func(ctx context.Context, m host.Host) (change.Change, error) {
+		return change.RouteMTU(ctx, m, client6, 1280)
+	}, live: routes},
+	{name: "interface", setup: network, make: func(ctx context.Context, m host.Host) (change.Change, error) {
+		return change.InterfaceMTU(ctx, m, "eth0", 1400)
+	}, live: routes, want: "reboot"},
+	{name: "clamp", make: func(ctx context.Context, m host.Host) (change.Change, error) { return change.MSSClamp(ctx, m, 1240) }, live: ruleset, want: "reboot"},
+	{name: "clamp beside rules", setup: "nft add table inet sshtay; nft add chain inet sshtay in '{ type filter hook prerouting priority raw; }'; nft add rule inet sshtay in tcp dport 22 notrack; nft add table ip other", make: func(ctx context.Context, m host.Host) (change.Change, error) { return change.MSSClamp(ctx, m, 1240) }, live: ruleset},
+	{name: "clamp again, and kept", setup: "nft -f - <<'END'\n" + change.ClampScript(1400) + "END\nmkdir -p /etc/nftables.d; echo 'include \"/etc/nftables.d/*.nft\"' >/etc/nftables.conf", make: func(ctx context.Context, m host.Host) (change.Change, error) { return change.MSSClamp(ctx, m, 1240) }, live: ruleset, want: "/etc/nftables.d/sshtay.nft"},
+	{name: "hosts.allow", setup: "printf 'sshd: ALL: deny' >/etc/hosts.allow; chmod 640 /etc/hosts.allow", make: func(ctx context.Context, m host.Host) (change.Change, error) {
+		return change.HostsAllow(ctx, m, client4)
+	}, want: "stands before"},
+	{name: "no hosts.allow", setup: "rm -f /etc/hosts.allow", make: func(ctx context.Context, m host.Host) (change.Change, error) {
+		return change.HostsAllow(ctx, m, client6)
+	}},
+	{name: "privsep folder", setup: noUnits, make: change.PrivsepDir, want: "/etc/tmpfiles.d/60-sshtay.conf"},
+	{name: "privsep folder of another", setup: "mkdir -m 2775 /run/sshd; chown 4242:4242 /run/sshd", make: change.PrivsepDir},
+	{name: "no host keys", setup: "printf 'HostKey /etc/ssh/ssh_host_ed25519_key\\nHostKey /etc/ssh/ssh_host_ecdsa_key\\n' >/etc/ssh/sshd_config; echo 'old' >/etc/ssh/ssh_host_ed25519_key.pub", make: change.HostKeys, random: true, want: "ed25519"},
+	{name: "an empty host key", setup: "echo 'HostKey /etc/ssh/ssh_host_ed25519_key' >/etc/ssh/sshd_config; install -m 640 /dev/null /etc/ssh/ssh_host_ed25519_key", make: change.HostKeys, random: true},
+	{name: "open host keys", setup: ": >/etc/ssh/sshd_config; ssh-keygen -qA; chmod 644 /etc/ssh/ssh_host_rsa_key; chown 4242:4242 /etc/ssh/ssh_host_ecdsa_key; setfacl -m u:4343:r /etc/ssh/ssh_host_ed25519_key", make: change.HostKeys},
+	{name: "a dead sshd", setup: "mkdir -p /run/sshd; ssh-keygen -qA; echo 'Port 2222' >/etc/ssh/sshd_config; rm -f /etc/init.d/ssh*", make: change.StartSSHD, live: daemon, want: "start sshd"},
+	{name: "a dead sshd, started by a script", setup: "mkdir -p /run/sshd; ssh-keygen -qA; echo 'Port 2222' >/etc/ssh/sshd_config", make: change.StartSSHD, live: daemon},
+	{name: "socket limits", setup: fakeSystemd, make: func(ctx context.Context, m host.Host) (change.Change, error) {
+		return change.SocketLimits(ctx, m, map[string]string{"MaxConnections": "256", "TriggerLimitIntervalSec": "0"})
 	}, want: "60-sshtay.conf"},
-	{name: "socket limits, a later file", setup: fakeSystemd + "mkdir -p /etc/systemd/system/ssh.socket.d; printf '[Socket]\\nMaxConnections=8\\n' >/etc/systemd/system/ssh.socket.d/limits.conf", make: func(ctx context.Context, m host.Host) (Change, error) {
-		return SocketLimits(ctx, m, map[string]string{"MaxConnections": "256"})
+	{name: "socket limits, a later file", setup: fakeSystemd + "mkdir -p /etc/systemd/system/ssh.socket.d; printf '[Socket]\\nMaxConnections=8\\n' >/etc/systemd/system/ssh.socket.d/limits.conf", make: func(ctx context.Context, m host.Host) (change.Change, error) {
+		return change.SocketLimits(ctx, m, map[string]string{"MaxConnections": "256"})
 	}, want: "limits.conf"},
-	{name: "ban", setup: fail2ban + "fail2ban-client set sshd banip 2001:db8::7 2001:db8::70 >/dev/null; fail2ban-client set second banip 203.0.113.9 2001:db8::7 >/dev/null", make: func(ctx context.Context, m host.Host) (Change, error) { return Unban(ctx, m, client6) }, live: "fail2ban-client banned | tr -d ' ' | tr '[],{}' '\\n\\n\\n\\n\\n' | sort", want: "second, sshd"},
+	{name: "ban", setup: fail2ban + "fail2ban-client set sshd banip 2001:db8::7 2001:db8::70 >/dev/null; fail2ban-client set second banip 203.0.113.9 2001:db8::7 >/dev/null", make: func(ctx context.Context, m host.Host) (change.Change, error) { return change.Unban(ctx, m, client6) }, live: "fail2ban-client banned | tr -d ' ' | tr '[],{}' '\\n\\n\\n\\n\\n' | sort", want: "second, sshd"},
 }
 
 // fail2ban runs for real, with jails that do nothing but hold addresses.
@@ -195,11 +215,42 @@ func (p promise) hold(m machine) {
 		m.serve(c)
 		p.same(m, "undone, it is not as it was", before)
 	}
+	p.commit(m, c, before, after)
+}
+
+// commit has package commit carry the change out, keep it and undo it; and has
+// it fail behind every effect.
+func (p promise) commit(m machine, c change.Change, before, after string) {
+	m.t.Helper()
+	ctx := m.t.Context()
+	for n := range c.Effects {
+		fails := c
+		fails.Effects = append(slices.Clone(c.Effects[:n+1]), change.Effect{Title: "fail", Commands: &change.Commands{Done: "false", Apply: "false"}})
+		out, err := commit.Apply(ctx, m, commit.Transaction{ID: fmt.Sprintf("fails-%d", n), Title: c.Title, Changes: []change.Change{fails}})
+		if err != nil || out.Code != commit.PutBack {
+			m.t.Fatalf("code %d, %v: %s", out.Code, err, out.Said)
+		}
+		p.same(m, "put back after "+c.Effects[n].Title, before)
+	}
+	out, err := commit.Apply(ctx, m, commit.Transaction{ID: "works", Title: c.Title, Changes: []change.Change{c}})
+	if err != nil || out.Code != commit.OK {
+		m.t.Fatalf("code %d, %v: %s", out.Code, err, out.Said)
+	}
+	if out, err = commit.Confirm(ctx, m, "works"); err != nil || out.Code != commit.OK {
+		m.t.Fatalf("code %d, %v: %s", out.Code, err, out.Said)
+	}
+	if !p.random {
+		p.same(m, "confirmed, it is not as it was when it was tried", after)
+	}
+	if out, err = commit.Rollback(ctx, m, "works", ""); err != nil || out.Code != commit.OK {
+		m.t.Fatalf("code %d, %v: %s", out.Code, err, out.Said)
+	}
+	p.same(m, "rolled back, it is not as it was", before)
 }
 
 // recover lets it fail at every effect, and within each, and undoes what was
 // done.
-func (p promise) recover(m machine, c Change, before string) {
+func (p promise) recover(m machine, c change.Change, before string) {
 	m.t.Helper()
 	for n, e := range c.Effects {
 		for _, whole := range c.Effects[:n] {
@@ -231,7 +282,7 @@ func (p promise) same(m machine, what, want string) {
 }
 
 // serve lets the services take notice.
-func (m machine) serve(c Change) {
+func (m machine) serve(c change.Change) {
 	m.t.Helper()
 	for _, s := range c.Services {
 		m.must(s.Validate)
@@ -241,7 +292,7 @@ func (m machine) serve(c Change) {
 }
 
 // fits looks at the change itself.
-func (p promise) fits(t *testing.T, c Change) {
+func (p promise) fits(t *testing.T, c change.Change) {
 	text := c.Title + "\n" + strings.Join(c.Notes, "\n")
 	for _, e := range c.Effects {
 		text += "\n" + e.Title

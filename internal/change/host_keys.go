@@ -10,7 +10,6 @@ import (
 
 	"sshtay/internal/host"
 	"sshtay/internal/remedy"
-	"sshtay/internal/sshconf"
 )
 
 // A hostKey is a private key file of sshd, of which nothing is read.
@@ -67,17 +66,9 @@ func HostKeys(ctx context.Context, m host.Host) (Change, error) {
 // hostKeyFiles are the files that sshd's configuration names, or that it uses
 // without being told.
 func hostKeyFiles(ctx context.Context, m host.Host) ([]string, error) {
-	env := &sshconf.Env{
-		ReadFile: func(name string, most int64) ([]byte, error) { return m.ReadFile(ctx, name, int(most)) },
-		Glob: func(pattern string) ([]string, error) {
-			out, err := ask(ctx, m, `IFS=; for f in $1; do if [ -e "$f" ]; then printf '%s\n' "$f"; fi; done`, pattern)
-			return strings.Split(strings.TrimSuffix(string(out), "\n"), "\n"), err
-		},
-		Dir: "/",
-	}
-	server, err := sshconf.ResolveServer(env, sshconf.ServerRequest{})
+	server, err := serverConfig(ctx, m)
 	if err != nil {
-		return nil, fmt.Errorf("sshd's configuration has to be mended first: %w", err)
+		return nil, err
 	}
 	if agent := server.Text("HostKeyAgent"); agent != "" && agent != "none" {
 		return nil, fmt.Errorf("the host keys are with an agent (HostKeyAgent %s): see that it runs", agent)

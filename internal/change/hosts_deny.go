@@ -18,7 +18,7 @@ const hostsAllow = "/etc/hosts.allow"
 // hosts.allow before hosts.deny, and the first line that fits decides.
 func HostsAllow(ctx context.Context, m host.Host, address netip.Addr) (Change, error) {
 	address = address.Unmap()
-	c := Change{Kind: "hosts_deny", Title: fmt.Sprintf("let %s in by %s", address, hostsAllow), Risk: remedy.Harmless, Root: true}
+	c := Change{Kind: "hosts_deny", Title: fmt.Sprintf("let %s in by %s", address, hostsAllow), Risk: remedy.CanLockOut, Root: true}
 	if !address.IsValid() || address.Zone() != "" {
 		return c, fmt.Errorf("%q is no address that %s takes", address, hostsAllow)
 	}

@@ -1,4 +1,4 @@
-package change
+package change_test
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"sshtay/internal/change"
 	"sshtay/internal/host"
 	"sshtay/internal/lab"
 	"sshtay/internal/testenv"
@@ -67,7 +68,7 @@ func (m machine) ReadFile(ctx context.Context, name string, limit int) (data []b
 	return data, err
 }
 
-// sh runs lines as those of [Commands] are run, and returns their status and
+// sh runs lines as those of [change.Commands] are run, and returns their status and
 // what they printed.
 func (m machine) sh(lines string, stdin ...byte) (int, string) {
 	m.t.Helper()
@@ -97,8 +98,8 @@ func (m machine) must(lines string) string {
 func (m machine) state(live string) string {
 	m.t.Helper()
 	return m.must(`
-find /etc /run /usr/lib/tmpfiles.d -xdev ! -name '*.pid' ! -name '*.lock' ! -path '/run/fail2ban/*' -printf '%p %y %m %U:%G %l\n' | sort
-find /etc /run -xdev -type f ! -name '*.pid' ! -path '/run/fail2ban/*' -print0 | sort -z | xargs -0 sha256sum
+find /etc /etc/ssh /run /usr/lib/tmpfiles.d -xdev ! -name '*.pid' ! -name '*.lock' ! -path '/run/fail2ban/*' -printf '%p %y %m %U:%G %l\n' | sort
+find /etc /etc/ssh /run -xdev -type f ! -name '*.pid' ! -path '/run/fail2ban/*' -print0 | sort -z | xargs -0 sha256sum
 find /etc/*.d /etc/*.conf /etc/hosts* /etc/ssh /etc/systemd -type f -print0 | sort -z | xargs -0 getfacl -pns
 find /etc/*.d /etc/*.conf /etc/hosts* /etc/ssh /etc/systemd -type f -print0 | sort -z | xargs -0 getfattr -dhm -
 ` + live)
@@ -106,7 +107,7 @@ find /etc/*.d /etc/*.conf /etc/hosts* /etc/ssh /etc/systemd -type f -print0 | so
 
 // do carries an effect out, as far as a test needs it: in place, so that owner
 // and attributes stay.
-func (m machine) do(e Effect) {
+func (m machine) do(e change.Effect) {
 	m.t.Helper()
 	switch {
 	case e.Commands != nil:
@@ -119,7 +120,7 @@ func (m machine) do(e Effect) {
 	}
 }
 
-func (m machine) undo(e Effect) {
+func (m machine) undo(e change.Effect) {
 	m.t.Helper()
 	if e.Commands != nil {
 		m.must(e.Commands.Undo)

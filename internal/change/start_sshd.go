@@ -51,7 +51,7 @@ done
 ` + listener + `
 if [ -z "$pid" ]; then echo dead; elif [ -n "$stale" ]; then echo stale; else echo serves; fi`
 
-var starter = regexp.MustCompile(`^(systemd|script|program) ([A-Za-z0-9_./-]+)\n(serves|stale|dead)\n$`)
+var starter = regexp.MustCompile(`^(?:(systemd) (sshd?\.(?:service|socket))|(script) (sshd?)|(program) (/[A-Za-z0-9_./-]+))\n(serves|stale|dead)\n$`)
 
 // StartSSHD starts an sshd that does not run, and lets one whose program was
 // replaced become the new one. Sessions live on. One that serves is left alone.
@@ -65,7 +65,7 @@ func StartSSHD(ctx context.Context, m host.Host) (Change, error) {
 	if is == nil {
 		return c, errors.New("it cannot be seen what starts sshd here; by hand: sshd -t && systemctl restart ssh")
 	}
-	by, name, state := is[1], is[2], is[3]
+	by, name, state := is[1]+is[3]+is[5], is[2]+is[4]+is[6], is[7]
 	if state == "serves" {
 		return c, nil
 	}
