@@ -202,7 +202,12 @@ main() {
 		back "$2" "${3:-}"
 		;;
 	expire) alone back 'nobody confirmed it in time' ;;
-	boot) alone back 'the machine was restarted before it was confirmed' booting ;;
+	boot)
+		if ! alone back 'the machine was restarted before it was confirmed' booting; then
+			PATIENCE=10 # not all could be undone that early: again, until it can
+			arm_timer || arm_watchers
+		fi
+		;;
 	watch) watch "$2" "$3" ;;
 	overdue) overdue ;;
 	part) set -e; "$2" ;;

@@ -199,7 +199,7 @@ put_back() { # put_back WHY
 		slay "$DIR/roll.$k"
 		k=$((k - 1))
 	done
-	noted why "$1" || note why "$1"
+	[ -n "$(value "$DIR/record" why)" ] || note why "$1"
 	bad=''
 	k=$EFFECTS
 	while [ "$k" -gt 0 ]; do
@@ -208,9 +208,8 @@ put_back() { # put_back WHY
 	done
 	[ -n "$bad" ] || services_back || bad=$why
 	if [ -n "$bad" ]; then
-		now
 		noted stuck "$bad" || note stuck "$bad"
-		note state stuck
+		[ "$(value "$DIR/record" state)" = stuck ] || note state stuck
 		say "Not all is as it was: $bad. It will be tried again; or type:  sh $DIR/run rollback"
 		return 1
 	fi
@@ -228,7 +227,7 @@ undo_effect() { # undo_effect N
 		why="failed: to undo: $title"
 		part "undo_$1" || return 1
 	fi
-	note undone "$1"
+	noted undone "$1" || note undone "$1"
 	say "$1. Undid: $title."
 	return 0
 }
