@@ -103,7 +103,7 @@ RequiresMountsFor=$DIR
 
 [Service]
 Type=oneshot
-ExecStart=/bin/sh $DIR/run boot
+ExecStart=/bin/sh $DIR/run boot early
 
 [Install]
 WantedBy=multi-user.target

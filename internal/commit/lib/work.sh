@@ -232,18 +232,21 @@ undo_effect() { # undo_effect N
 	return 0
 }
 
-# services_back has the services take notice of what was; at a start of the
-# machine only those that serve already. What did not serve before need not now.
+# services_back has the services take notice of what was. After a start of the
+# machine they have seen what this made, reloaded or not; early in a start only
+# those count that serve already. What did not serve before need not now.
 services_back() {
+	boot=$(value "$DIR/record" boot)
+	[ -z "$boot" ] || [ "$boot" = "$(boot_id)" ] || RESTARTED=yes
 	s=1
 	while [ "$s" -le "$SERVICES" ]; do
-		if noted reload "$s"; then
+		if noted reload "$s" || [ -n "$RESTARTED" ]; then
 			"name_service_$s"
 			why="$service serves no more, and does not come up"
 			if part "alive_$s"; then
 				part "validate_$s" && part "reload_$s"
 				serves || revive || return 1
-			elif [ -z "$BOOTING" ]; then
+			elif [ -z "$EARLY" ]; then
 				revive || return 1
 			fi
 		fi
