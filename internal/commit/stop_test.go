@@ -3,6 +3,7 @@
 package commit
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -21,9 +22,11 @@ var steps = []string{"mv", "ln", "rm", "rmdir", "mkdir", "cp", "sync", "chmod", 
 // chosen it waits until the file "stopped" is taken away; then it fails, where
 // that was chosen, or does what it should.
 const stopper = `
-printf x >>"CTL/count"
+read -r n <"CTL/count"
+n=$((n + 1))
+echo "$n" >"CTL/count"
 read -r at <"CTL/at"
-if [ "$at" -gt 0 ] && [ "$(/usr/bin/wc -c <"CTL/count")" -eq "$at" ]; then
+if [ "$n" -eq "$at" ]; then
 	echo "$PPID $$ $0 $*" >"CTL/stopped.new"
 	/bin/mv "CTL/stopped.new" "CTL/stopped"
 	while [ -e "CTL/stopped" ]; do /bin/sleep 0.02; done
@@ -38,6 +41,7 @@ func (w *world) stoppers() {
 	for _, p := range steps {
 		w.fake(p, strings.NewReplacer("CTL", filepath.Dir(w.bin), "REAL", testenv.Need(w.t, p)[0]).Replace(stopper))
 	}
+	os.WriteFile(w.ctl("count"), []byte("0\n"), 0o644)
 	w.stopAt(0)
 }
 
@@ -47,16 +51,17 @@ func (w *world) ctl(name string) string { return filepath.Join(filepath.Dir(w.bi
 func (w *world) stopAt(n int) {
 	os.Remove(w.ctl("fail"))
 	if n == 0 {
-		os.WriteFile(w.ctl("at"), []byte("0"), 0o644)
+		os.WriteFile(w.ctl("at"), []byte("-1\n"), 0o644)
 		return
 	}
-	os.WriteFile(w.ctl("at"), []byte(strconv.Itoa(w.count()+n)), 0o644)
+	os.WriteFile(w.ctl("at"), fmt.Appendln(nil, w.count()+n), 0o644)
 }
 
 // count is how many steps there were.
 func (w *world) count() int {
 	data, _ := os.ReadFile(w.ctl("count"))
-	return len(data)
+	n, _ := strconv.Atoi(strings.TrimSpace(string(data)))
+	return n
 }
 
 // stopped waits until the world stops, or until something else is over, and

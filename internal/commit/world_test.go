@@ -80,8 +80,8 @@ func newWorldIn(t testing.TB, parent string) *world {
 
 // program runs one word of the program of a transaction, as a person or a timer
 // would, and returns what it said and its status.
-func (w *world) program(path, word string) (said string, code int) {
-	cmd := exec.Command("sh", path, word)
+func (w *world) program(path string, words ...string) (said string, code int) {
+	cmd := exec.Command("sh", append([]string{path}, words...)...)
 	cmd.Env = append(os.Environ(), w.env...)
 	out, err := cmd.CombinedOutput()
 	if e := (*exec.ExitError)(nil); errors.As(err, &e) {

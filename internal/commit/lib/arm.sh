@@ -51,7 +51,7 @@ watch() { # watch 1|2 SECONDS-ALREADY-COUNTED
 	while ! through; do
 		[ "$(value "$DIR/watch.$1" pid)" = "$$" ] || exit 0 # another took our place
 		if [ "$slept" -ge "$PATIENCE" ] || due; then
-			alone back 'nobody confirmed it in time' >/dev/null
+			alone back 'nobody confirmed it in time' >/dev/null || sleep 5
 		fi
 		if [ "$seen" -ge 2 ] && ! runs "$(value "$DIR/watch.$other" pid)"; then
 			said=/dev/null seen=0
@@ -103,7 +103,7 @@ RequiresMountsFor=$DIR
 
 [Service]
 Type=oneshot
-ExecStart=/bin/sh $DIR/run boot
+ExecStart=/bin/sh $DIR/run boot early
 
 [Install]
 WantedBy=multi-user.target

@@ -106,7 +106,7 @@ give_back() {
 
 # back is what all that undoes comes to; a confirmed change is undone only when
 # somebody asked for that.
-back() { # back WHY [asked|booting]
+back() { # back WHY [asked|early|late]
 	if [ -e "$DIR/undo" ]; then
 		through || unmake "$1"
 	elif [ "$2" = asked ] && [ "$(cat "$DIR/decision" 2>/dev/null)" = confirmed ]; then
@@ -170,7 +170,7 @@ set_name() { NAME=$1 DIR=$STATE/$1 UNIT=sshtay-boot-$1.service; }
 
 main() {
 	umask 077
-	LC_ALL=C PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin" ROOT=${SSHTAY_ROOT:-} END=end BOOTING=''
+	LC_ALL=C PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin" ROOT=${SSHTAY_ROOT:-} END=end EARLY='' RESTARTED=''
 	export LC_ALL PATH
 	unset CDPATH
 	for SHA in sha256sum shasum sha256 ''; do
@@ -198,11 +198,18 @@ main() {
 	# The rest is for this program itself.
 	work) work ;;
 	back)
-		[ "${3:-}" != booting ] || BOOTING=yes
+		[ "${3:-}" != early ] || EARLY=yes
+		[ "${3:-}" != late ] || RESTARTED=yes
 		back "$2" "${3:-}"
 		;;
 	expire) alone back 'nobody confirmed it in time' ;;
-	boot) alone back 'the machine was restarted before it was confirmed' booting ;;
+	boot)
+		# "boot early" runs before the services start, "boot" after that.
+		if ! alone back 'the machine was restarted before it was confirmed' "${2:-late}"; then
+			PATIENCE=10 # not all could be undone that early: again, until it can
+			arm_timer || arm_watchers
+		fi
+		;;
 	watch) watch "$2" "$3" ;;
 	overdue) overdue ;;
 	part) set -e; "$2" ;;

@@ -199,7 +199,7 @@ put_back() { # put_back WHY
 		slay "$DIR/roll.$k"
 		k=$((k - 1))
 	done
-	noted why "$1" || note why "$1"
+	[ -n "$(value "$DIR/record" why)" ] || note why "$1"
 	bad=''
 	k=$EFFECTS
 	while [ "$k" -gt 0 ]; do
@@ -208,9 +208,8 @@ put_back() { # put_back WHY
 	done
 	[ -n "$bad" ] || services_back || bad=$why
 	if [ -n "$bad" ]; then
-		now
 		noted stuck "$bad" || note stuck "$bad"
-		note state stuck
+		[ "$(value "$DIR/record" state)" = stuck ] || note state stuck
 		say "Not all is as it was: $bad. It will be tried again; or type:  sh $DIR/run rollback"
 		return 1
 	fi
@@ -228,23 +227,26 @@ undo_effect() { # undo_effect N
 		why="failed: to undo: $title"
 		part "undo_$1" || return 1
 	fi
-	note undone "$1"
+	noted undone "$1" || note undone "$1"
 	say "$1. Undid: $title."
 	return 0
 }
 
-# services_back has the services take notice of what was; at a start of the
-# machine only those that serve already. What did not serve before need not now.
+# services_back has the services take notice of what was. After a start of the
+# machine they have seen what this made, reloaded or not; early in a start only
+# those count that serve already. What did not serve before need not now.
 services_back() {
+	boot=$(value "$DIR/record" boot)
+	[ -z "$boot" ] || [ "$boot" = "$(boot_id)" ] || RESTARTED=yes
 	s=1
 	while [ "$s" -le "$SERVICES" ]; do
-		if noted reload "$s"; then
+		if noted reload "$s" || [ -n "$RESTARTED" ]; then
 			"name_service_$s"
 			why="$service serves no more, and does not come up"
 			if part "alive_$s"; then
 				part "validate_$s" && part "reload_$s"
 				serves || revive || return 1
-			elif [ -z "$BOOTING" ]; then
+			elif [ -z "$EARLY" ]; then
 				revive || return 1
 			fi
 		fi
