@@ -42,7 +42,30 @@ func newWorkspace(env *Env) *workspace {
 		})
 		asked.LookupHost = func(name, family string) (HostAddrs, error) { return lookup(family + " " + name) }
 	}
+	asked.parse = parseOnce()
 	return w.with("", nil)
+}
+
+// parseOnce is Parse for texts that come again.
+func parseOnce() func(name string, src []byte) *File {
+	type text struct {
+		name  string
+		first *byte
+		size  int
+	}
+	known := map[text]*File{}
+	return func(name string, src []byte) *File {
+		if len(src) == 0 {
+			return Parse(name, src)
+		}
+		t := text{name, &src[0], len(src)}
+		f := known[t]
+		if f == nil {
+			f = Parse(name, src)
+			known[t] = f
+		}
+		return f
+	}
 }
 
 // once remembers the answers of a function.
@@ -125,7 +148,7 @@ func (w *workspace) file(name string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return Parse(name, src), nil
+	return w.env.parse(name, src), nil
 }
 
 // files are those of a resolution that can be read.

@@ -173,7 +173,11 @@ func (r *run) load(name string) (*File, error) {
 	if r.source += len(src); r.source > maxSource {
 		return nil, fmt.Errorf("all files together have more than %d bytes", maxSource)
 	}
-	f := Parse(name, src)
+	parse := Parse
+	if r.env.parse != nil {
+		parse = r.env.parse
+	}
+	f := parse(name, src)
 	r.files[name] = f
 	return f, nil
 }
