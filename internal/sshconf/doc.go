@@ -18,6 +18,10 @@
 // with [ParseDump] and join it with the origins by [Explain], which also lists
 // where the two disagree.
 //
+// [EditClient] and [EditServer] put options where they are effective, and give
+// the new text of files once resolving it again has shown that they are, and
+// that nothing else changed.
+//
 // Nothing here writes, runs or connects. Commands of Match exec and lookups go
 // through functions of the Env; without them what depends on them is warned
 // of. Reading is bounded: 4 MiB and 100,000 directives a file, 32 MiB
