@@ -43,7 +43,7 @@ var layers = map[string]struct{ may, why string }{
 	"internal/report/reporttest": {"", "tests of any package hold reports to the published schema; the product never does"},
 	"internal/demo":              {"", "faulty servers on loopback know nothing of who diagnoses them"},
 	"internal/lab":               {"host", "scenarios know nothing of the code they judge: they run the program"},
-	"internal/cli":               {"bundle diagnose cause report explain pcap sshlog sshconf demo lab host idle target probe fact sock visible", "the shell around the core; nobody imports it"},
+	"internal/cli":               {"bundle change commit diagnose cause remedy report unified explain pcap sshlog sshconf demo lab host idle target probe fact sock visible", "the shell around the core; nobody imports it"},
 }
 
 // pure packages use only the standard packages of harmless: no clock, no

@@ -54,6 +54,7 @@ type daemon struct {
 	configError, words, unit, activation string
 	running, seenRunning, stale          bool
 	noDir, noKeys                        bool
+	openKeys                             bool // the keys may be read by others, and sshd passes them over
 	foreign                              bool // something else than sshd answered
 	byLogin                              bool // its machine was seen through a login
 	ownReset                             bool // the reset that ended a connection came from its machine
@@ -70,6 +71,7 @@ func daemonOf(v *fact.View) daemon {
 	d.noKeys = seenKeys && keys == 0
 	d.noDir = dir
 	d.configError = culprit(said)
+	d.openKeys = d.noKeys && strings.Contains(said, "UNPROTECTED")
 	d.running, d.seenRunning = fact.SSHDRunning.In(v)
 	d.activation, _ = fact.SSHDActivation.In(v)
 	d.stale, _ = fact.SSHDStale.In(v)
@@ -100,7 +102,7 @@ var endedFromOutside = pattern.New(`(killed|terminated) by signal (1|2|9|13|15)\
 // harmless are lines of sshd -t that do not stop sshd, lines about its keys and
 // directory, which have facts of their own, and a file that was named from a
 // folder that we do not know.
-var harmless = pattern.New(`^[^/][^:]*: No such file or directory|Deprecated option|Unsupported option|[Nn]o hostkeys available|Missing privilege separation directory|load host key`)
+var harmless = pattern.New(`^[^/][^:]*: No such file or directory|Deprecated option|Unsupported option|[Nn]o hostkeys available|Missing privilege separation directory|load host key|^@+$|UNPROTECTED PRIVATE KEY FILE|^Permissions \d+ for '|^It is |^This private|^Permissions$|\.\.\.$`)
 
 // culprit is the part of what sshd -t printed that says what is wrong with the
 // configuration.
@@ -143,7 +145,7 @@ func (d daemon) fault() (daemonFault, Status, Impact) {
 		return noHostKeys, Possible, Risk // a copy that answered has loaded some
 	case d.noKeys && d.running && !d.answers() && !d.release.since(9, 8):
 		return noHostKeys, Confirmed, Breaks
-	case d.noKeys && (d.seen || d.running || d.failed()):
+	case d.noKeys && (d.seen || d.running || d.failed() || d.openKeys):
 		return noHostKeys, Confirmed, now
 	case d.noDir && !d.answers() && d.running:
 		return noPrivsepDir, Confirmed, Breaks
@@ -268,6 +270,11 @@ func (d daemon) finding(fault daemonFault, v Verdict) Verdict {
 		v.Summary = later + ": sshd has no host keys on disk, and does not start without any."
 		v.Why = "Since 9.8 sshd keeps its keys in memory while it runs; before that it reads them anew for every connection. Without a key it cannot prove who it is, and ends."
 		v.Evidence = []Evidence{says(fact.SSHDHostKeys, "0 host keys")}
+		if d.openKeys {
+			v.Reason = "others may read the host keys, and sshd loads none of them"
+			v.Summary = later + ": sshd's host keys may be read by others. It passes over such keys, and does not start without any."
+			v.Evidence = append(v.Evidence, says(fact.SSHDConfigError, "UNPROTECTED PRIVATE KEY FILE"))
+		}
 	case noPrivsepDir:
 		v.Reason = "sshd's privilege separation directory is missing while sshd runs"
 		v.Summary = "sshd runs, and every new connection ends: the empty directory that it needs for privilege separation is gone."

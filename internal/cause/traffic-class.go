@@ -114,7 +114,11 @@ func (m marking) judge(v *fact.View) Verdict {
 			return m.byChance(v, verdict)
 		}
 	}
-	return m.clean(v)
+	verdict := m.clean(v)
+	if lost := m.find(toServer, false); len(lost) > 0 && !m.sends(lost[0].Name) && verdict.Status == RuledOut {
+		verdict.Reason = fmt.Sprintf("the path drops what is marked %s on the way to the server, and this ssh marks nothing so; %s", lost[0].Name, verdict.Reason)
+	}
+	return verdict
 }
 
 // byChance doubts what a path that loses packets of every mark may have done
@@ -136,9 +140,9 @@ const whyMarks = "OpenSSH marks what it sends, terminals otherwise than commands
 
 // lostToServer is a mark of ssh's own that is lost.
 func (m marking) lostToServer() (Verdict, bool) {
-	lost := m.find(toServer, false)
+	lost := slices.DeleteFunc(m.find(toServer, false), func(k fact.Mark) bool { return !m.sends(k.Name) })
 	trial, tried := m.switched()
-	if len(lost) == 0 || tried && trial.Lost == 0 {
+	if len(lost) == 0 || tried && (trial.Lost == 0 || !m.sends(trial.Name)) {
 		return Verdict{}, false
 	}
 	verdict := Verdict{Status: Possible, Impact: WillBreak, Why: whyMarks}
@@ -175,6 +179,12 @@ func (m marking) lostToServer() (Verdict, bool) {
 		}
 	}
 	return verdict, true
+}
+
+// sends says whether this ssh marks anything so. Where its marks are not known,
+// it may.
+func (m marking) sends(name string) bool {
+	return len(m.client) == 0 || slices.Contains(m.client, name)
 }
 
 // meaning says what a user sees of a mark of ssh's that is lost.

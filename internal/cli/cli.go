@@ -65,7 +65,7 @@ func Main(ctx context.Context, args []string, in io.Reader, out, errOut io.Write
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage(cmd.CommandPath()+" --help", "%v", err)
 	})
-	root.AddCommand(sh.bundleCommand(), sh.checkCommand(), sh.explainCommand(), sh.pathCommand(), sh.idleCommand(), sh.dialCommand(), sh.demoCommand(), sh.labCommand())
+	root.AddCommand(sh.bundleCommand(), sh.checkCommand(), sh.fixCommand(), sh.confirmCommand(), sh.rollbackCommand(), sh.historyCommand(), sh.explainCommand(), sh.pathCommand(), sh.idleCommand(), sh.dialCommand(), sh.demoCommand(), sh.labCommand())
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitHealthy

@@ -26,10 +26,16 @@ func (l *Lab) fix(ctx context.Context, s Scenario, r *Result) error {
 		if err != nil {
 			return err
 		}
-		if out, exit, err := live.sshtay(s.Fix.On, "fix", s.Fix.Run); err != nil || exit != 0 {
-			r.miss("`sshtay fix %s` ended with %d: %s", s.Fix.Run, exit, because(err, out))
+		said, exit, err := live.sshtay(s.Fix.On, "fix", s.Fix.Run)
+		if err != nil || exit != 0 {
+			r.miss("`sshtay fix %s` ended with %d: %s", s.Fix.Run, exit, because(err, said))
 			return nil
 		}
+		defer func() {
+			if r.Verdict == Wrong {
+				r.miss("the fix had said: %s", excerpt(said))
+			}
+		}()
 		if err := live.sees(Truth{Run: cmp.Or(s.Fix.Mends, s.Truth.Run), Within: s.Truth.Within}); err != nil {
 			r.miss("after the fix: %v", err)
 		}
@@ -49,7 +55,7 @@ func (l *Lab) fix(ctx context.Context, s Scenario, r *Result) error {
 		if d := differ(before, after); len(d) > 0 {
 			r.miss("the rollback left differences: %s", strings.Join(d, "; "))
 		}
-		if err := live.sees(s.Truth); err != nil {
+		if err := live.sees(s.Truth); err != nil && s.Fix.Returns {
 			r.miss("after the rollback: %v", err)
 		}
 		return nil
@@ -107,8 +113,11 @@ func (l *Live) sshtay(on, verb, args string) (out string, exit int, err error) {
 // listFiles prints each file that a change may touch: its mode, owner, name,
 // what it links to, and the checksum of its content; and the settings of the
 // kernel that our remedies set.
-const listFiles = `find /etc /home /root /run/sshd /var/spool/cron -xdev ! -path '*/.local*' ! -name '.lastlog' ! -name mtab ! -name 'known_hosts*' ! -name '.bash_history' -printf '%M %U %G %p %l\n' 2>/dev/null | sort -k4
-find /etc /home /root -xdev -type f ! -path '*/.local*' ! -name 'known_hosts*' -exec sha256sum {} + 2>/dev/null | sort -k2
+const listFiles = `list() { find "$@" -xdev ! -name mtab ! -name 'known_hosts*'; }
+for d in /etc /run/sshd /var/spool/cron /root/.ssh /home/*/.ssh; do
+	[ ! -d $d ] || list $d -printf '%M %U %G %p %l\n'
+	[ ! -d $d ] || list $d -type f -exec sha256sum {} +
+done 2>/dev/null
 for n in tcp_keepalive_time tcp_keepalive_intvl tcp_keepalive_probes tcp_mtu_probing; do printf '%s ' $n; cat /proc/sys/net/ipv4/$n; done
 ip route; ip -6 route; ip -o link show | sed 's/^[0-9]*: //'; nft list tables 2>/dev/null
 true`

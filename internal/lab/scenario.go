@@ -84,6 +84,7 @@ type Fix struct {
 	On       string   // where both are run: client, or server, as root there
 	Mends    string   // what plain ssh must then be able to do; "" is the truth's command
 	Left     []string // causes that may be findings of the check after it
+	Returns  bool     // the fault is there again when all is put back: what a daemon has forgotten meanwhile does not
 }
 
 // Healthy is what is wanted first where there is nothing to find.
@@ -188,7 +189,7 @@ func (s *Scenario) section(f txtar.File) error {
 	case "want":
 		return s.Want.apply(text)
 	case "fix":
-		s.Fix = &Fix{Run: "--yes web1", On: "client"}
+		s.Fix = &Fix{Run: "--yes web1", On: "client", Returns: true}
 		return s.Fix.apply(text)
 	}
 	return s.World.section(f, false)
@@ -313,8 +314,10 @@ func (f *Fix) apply(text string) error {
 			f.Mends = value
 		case "left":
 			f.Left = strings.Fields(value)
+		case "returns":
+			return yesNo(&f.Returns, value)
 		default:
-			return errors.New("no such key; there are left, mends, on, rollback, run")
+			return errors.New("no such key; there are left, mends, on, returns, rollback, run")
 		}
 		return nil
 	})

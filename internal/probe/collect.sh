@@ -73,7 +73,7 @@ anylistener() {
 	set +f
 	grep -lx -e sshd -e dropbear /proc/[0-9]*/comm | head -n 100 | while read -r f; do
 		d=${f%/comm}
-		awk '/^PPid:/ { p = $2 } /^NSpid:/ { n = NF } END { exit !(p == 1 && n < 3) }' "$d/status" || continue
+		awk '/^PPid:/ { p = $2 } /^NSpid:/ { n = NF } END { exit !(p <= 1 && n < 3) }' "$d/status" || continue
 		case $(command_line "${d#/proc/}") in *" -f /etc/"*) ;; *" -f "*) continue ;; esac
 		printf '%s\n' "${d#/proc/}"
 		break

@@ -157,7 +157,7 @@ func (r *reading) unauthenticated() {
 	titles, waiting, sessions := r.titles(), 0, 0
 	for _, t := range titles {
 		switch {
-		case strings.HasSuffix(t, "[net]"):
+		case strings.HasSuffix(t, "[net]"), strings.HasSuffix(t, "[accepted]"): // the second has no banner of its client yet
 			waiting++
 		case r.env["user"] != "" && (strings.HasPrefix(t, "sshd: "+r.env["user"]+"@") || strings.HasPrefix(t, "sshd-session: "+r.env["user"]+"@")):
 			sessions++

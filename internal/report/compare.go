@@ -1,25 +1,29 @@
 package report
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
+
+	"sshtay/internal/cause"
 )
 
 // A Comparison holds a check against the one that was made before something
 // was changed.
 type Comparison struct {
 	Before, After Report
-	Mended        []string // ids of the causes that the change was to cure
+	Mended        map[string][]string // causes that the change was to cure, with the facts that must read differently
 }
 
-// Still says, for each cause that was to be cured and is a finding still, why;
-// and what else got worse. None: the change is proven.
+// Still says, for each cause that was to be cured and is not, why; and what else
+// got worse. None: the change is proven.
 func (c Comparison) Still() (all []string) {
-	for _, id := range c.Mended {
-		if f, is := c.After.finding(id); is {
+	for _, id := range slices.Sorted(maps.Keys(c.Mended)) {
+		if f, is := c.After.finding(id); is && !c.better(f) {
 			all = append(all, fmt.Sprintf("%s is still %s: %s", id, f.Status, f.Summary))
 		}
 	}
@@ -27,11 +31,29 @@ func (c Comparison) Still() (all []string) {
 		all = append(all, fmt.Sprintf("a new connection reaches %s only, and reached %s before", cmp.Or(c.After.Reached, "nothing"), c.Before.Reached))
 	}
 	for _, f := range c.After.Findings {
-		if _, was := c.Before.finding(f.Cause); !was && f.Impact == "breaks" && !slices.Contains(c.Mended, f.Cause) && reach(c.After) <= reach(c.Before) {
+		if _, was := c.Before.finding(f.Cause); !was && f.Impact == "breaks" && c.Mended[f.Cause] == nil && reach(c.After) <= reach(c.Before) {
 			all = append(all, fmt.Sprintf("%s came with it: %s", f.Cause, f.Summary))
 		}
 	}
 	return all
+}
+
+// better says that a cause that is still a finding was mended nevertheless: it
+// does less harm than before, or what was wrong reads differently, and what is
+// left is what the logs remember.
+func (c Comparison) better(now Finding) bool {
+	before, _ := c.Before.finding(now.Cause)
+	if harm(now) < harm(before) {
+		return true
+	}
+	return now.Impact != "breaks" && slices.ContainsFunc(c.Mended[now.Cause], func(fact string) bool {
+		return !bytes.Equal(c.Before.Facts[fact].Value, c.After.Facts[fact].Value)
+	})
+}
+
+// harm orders findings by what they do to connections.
+func harm(f Finding) int {
+	return -slices.IndexFunc(impacts, func(i cause.Impact) bool { return i.String() == f.Impact })
 }
 
 // reach is how far a check's connections got.

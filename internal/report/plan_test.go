@@ -91,10 +91,21 @@ func TestComparison(t *testing.T) {
 	hole := Finding{Cause: "path-mtu", Status: "confirmed", Impact: "breaks", Summary: "Long packets vanish"}
 	auth := Finding{Cause: "auth", Status: "likely", Impact: "breaks", Summary: "No key is accepted"}
 	risk := Finding{Cause: "keepalive", Status: "confirmed", Impact: "risk", Summary: "Nobody speaks"}
+	drops := Finding{Cause: "startup-throttle", Status: "confirmed", Impact: "will-break", Summary: "The log tells of drops"}
+	with := func(r Report, value string) Report {
+		r.Facts = map[string]Fact{"server.max_startups": {Value: []byte(value)}}
+		return r
+	}
+	refused := drops
+	refused.Impact = "breaks"
 	for name, c := range map[string]struct {
 		before, after Report
 		still         string
 	}{
+		"the log remembers":          {with(report("session", drops), `"2:50:100"`), with(report("session", drops), `"50:30:100"`), ""},
+		"nothing changed":            {with(report("session", drops), `"2:50:100"`), with(report("session", drops), `"2:50:100"`), "startup-throttle is still confirmed: The log tells of drops."},
+		"less harm":                  {report("session", refused), report("session", drops), ""},
+		"refused still":              {with(report("banner", refused), `"2:50:100"`), with(report("banner", refused), `"50:30:100"`), "startup-throttle is still confirmed: The log tells of drops."},
 		"cured":                      {report("banner", hole), report("session"), ""},
 		"not cured":                  {report("banner", hole), report("banner", hole), "path-mtu is still confirmed: Long packets vanish."},
 		"the next thing in the way":  {report("banner", hole), report("kex", auth), ""},
@@ -103,13 +114,13 @@ func TestComparison(t *testing.T) {
 		"a risk that was there":      {report("session", hole, risk), report("session", risk), ""},
 		"a risk that was not before": {report("session", hole), report("session", risk), ""},
 	} {
-		got := InSentences(Comparison{Before: c.before, After: c.after, Mended: []string{"path-mtu"}}.Still())
+		got := InSentences(Comparison{Before: c.before, After: c.after, Mended: map[string][]string{"path-mtu": {"path.mtu_from_server"}, "startup-throttle": {"server.max_startups"}}}.Still())
 		if got != c.still {
 			t.Errorf("%s: still %q, want %q", name, got, c.still)
 		}
 	}
 	var b strings.Builder
-	if err := CompareText(&b, Comparison{Before: report("banner", hole, risk), After: report("kex", auth, risk), Mended: []string{"path-mtu"}}, TextOptions{Width: 80}); err != nil {
+	if err := CompareText(&b, Comparison{Before: report("banner", hole, risk), After: report("kex", auth, risk), Mended: map[string][]string{"path-mtu": nil}}, TextOptions{Width: 80}); err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "testdata/compare.txt", b.String())

@@ -1,0 +1,118 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"sshtay/internal/commit"
+	"sshtay/internal/report"
+	"sshtay/internal/visible"
+)
+
+// carryOut does what the plan says, on every machine, and keeps it only when a
+// new check over new connections proves it.
+func (sh *shell) carryOut(ctx context.Context, o fixOptions, w *fixWork, before report.Report) error {
+	say := func(format string, args ...any) {
+		if o.format == "text" {
+			fmt.Fprintf(sh.out, format+"\n", args...)
+		}
+	}
+	say("")
+	var works []commit.Work
+	for _, s := range w.sides {
+		works = append(works, commit.Work{Name: s.name, Machine: s.machine, Transaction: s.t})
+	}
+	var proof report.Comparison
+	checked := false
+	prove := func(ctx context.Context) error {
+		say("proof    checking again over new connections")
+		_, after, err := sh.diagnosed(ctx, o.checkOptions)
+		if err != nil {
+			return err
+		}
+		proof, checked = report.Comparison{Before: before, After: after, Mended: w.mended}, true
+		if still := proof.Still(); len(still) > 0 {
+			return errors.New(report.InSentences(still))
+		}
+		return nil
+	}
+	done, err := commit.Together(ctx, works, prove, func(name, what string) {
+		say("%s: %s", visible.Line(name, 60), visible.Line(what, 400))
+	})
+	if o.format == "json" {
+		if err := sh.printFix(w, done, before, proof, checked, err); err != nil {
+			return err
+		}
+	} else if checked {
+		say("")
+		report.CompareText(sh.out, proof, report.TextOptions{Width: width(sh.out), Color: isTerminal(sh.out) && !noColor()})
+	}
+	return sh.endFix(o, w, done, proof, err)
+}
+
+// endFix says how it ended, and what to type to undo it.
+func (sh *shell) endFix(o fixOptions, w *fixWork, done []commit.Done, proof report.Comparison, err error) error {
+	if err != nil {
+		hint := ""
+		for _, d := range done {
+			if s := d.Outcome.Record.State; s == commit.Confirmed || s != "" && !s.Ended() {
+				hint = strings.TrimSpace("sshtay rollback " + o.target.Given)
+			}
+		}
+		return exitError{exitUndone, err.Error(), hint}
+	}
+	if o.format == "text" {
+		fmt.Fprintf(sh.out, "\nDone and proven. To undo it: sshtay rollback %s\n", visible.Line(strings.TrimSpace(o.target.Given+" "+w.sides[0].t.ID), 300))
+	}
+	for _, f := range proof.After.Findings {
+		if _, mended := w.mended[f.Cause]; !mended && o.means(f.Cause) {
+			return exitError{code: exitFindings}
+		}
+	}
+	return nil
+}
+
+// fixSchema names the contract of what fix --json prints when it changed
+// something. It only grows.
+const fixSchema = "sshtay.fix/1"
+
+type fixResult struct {
+	Schema   string         `json:"schema"`
+	At       time.Time      `json:"at"`
+	Plan     report.Plan    `json:"plan"`
+	Outcomes []fixOutcome   `json:"outcomes"`
+	Proven   bool           `json:"proven"`
+	Error    string         `json:"error,omitempty"`
+	Before   report.Report  `json:"before"`
+	After    *report.Report `json:"after,omitempty"`
+}
+
+type fixOutcome struct {
+	Machine string `json:"machine"`
+	ID      string `json:"id"`
+	State   string `json:"state"`
+	Says    string `json:"says"`
+}
+
+func (sh *shell) printFix(w *fixWork, done []commit.Done, before report.Report, proof report.Comparison, checked bool, failed error) error {
+	r := fixResult{Schema: fixSchema, At: time.Now().UTC().Truncate(time.Second), Plan: w.plan, Outcomes: []fixOutcome{}, Proven: failed == nil, Before: before}
+	for _, d := range done {
+		r.Outcomes = append(r.Outcomes, fixOutcome{d.Name, d.Transaction.ID, string(d.Outcome.Record.State), inState(d.Outcome.Record)})
+	}
+	if failed != nil {
+		r.Error = visible.Text(failed.Error(), 4096)
+	}
+	if checked {
+		r.After = &proof.After
+	}
+	enc := json.NewEncoder(sh.out)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(r); err != nil {
+		return usage("", "cannot write the result: %v", err)
+	}
+	return nil
+}

@@ -1,0 +1,67 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"sshtay/internal/diagnose"
+	"sshtay/internal/host"
+	"sshtay/internal/remedy"
+	"sshtay/internal/visible"
+)
+
+// thisMachine is how the machine we run on is called.
+const thisMachine = "this machine"
+
+// machine opens the machine of a side: this one, or the host, by one more login
+// with the user's own ssh.
+func (sh *shell) machine(ctx context.Context, side remedy.Side, o fixOptions) (fixSide, error) {
+	if side == remedy.Client || o.target.Local() {
+		return fixSide{name: thisMachine, machine: host.Local{}, root: os.Geteuid() == 0, end: func() {}}, nil
+	}
+	return sh.remote(ctx, o)
+}
+
+// remote logs in to the host, and becomes root there where that needs no
+// question.
+func (sh *shell) remote(ctx context.Context, o fixOptions) (fixSide, error) {
+	ssh := diagnose.LoginArgs(ctx, diagnose.Options{Target: o.target, Local: host.Local{}, Login: true, MaxConnections: 1, Timeout: o.timeout, Version: Version, Self: self()})
+	m, err := logIn(ctx, host.RemoteCommand{SSH: ssh, Wait: o.timeout})
+	if err != nil {
+		return fixSide{}, err
+	}
+	who, err := m.Run(ctx, host.Command{Argv: []string{"id", "-u"}})
+	if err != nil {
+		m.Close()
+		return fixSide{}, err
+	}
+	s := fixSide{name: visible.Line(o.target.Given, 200), machine: m, root: strings.TrimSpace(string(who.Stdout)) == "0", end: func() { m.Close() }}
+	if s.root {
+		return s, nil
+	}
+	asRoot, err := logIn(ctx, host.RemoteCommand{SSH: ssh, Sudo: true, Wait: o.timeout})
+	switch {
+	case errors.Is(err, host.ErrNoSudo):
+		return s, nil
+	case err != nil:
+		m.Close()
+		return fixSide{}, fmt.Errorf("the second login failed: %w", err)
+	}
+	m.Close()
+	return fixSide{name: s.name, machine: asRoot, root: true, end: func() { asRoot.Close() }}, nil
+}
+
+// logIn logs in for work. A server that drops connections at random is asked
+// three times at most.
+func logIn(ctx context.Context, c host.RemoteCommand) (m *host.Remote, err error) {
+	for range 3 {
+		m, err = host.Local{}.Remote(ctx, c)
+		if err == nil || !strings.Contains(err.Error(), "kex_exchange_identification") {
+			break
+		}
+	}
+	return m, err
+}

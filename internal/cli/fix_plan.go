@@ -1,0 +1,256 @@
+package cli
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"sshtay/internal/cause"
+	"sshtay/internal/change"
+	"sshtay/internal/commit"
+	"sshtay/internal/diagnose"
+	"sshtay/internal/fact"
+	"sshtay/internal/host"
+	"sshtay/internal/probe"
+	"sshtay/internal/remedy"
+	"sshtay/internal/report"
+	"sshtay/internal/sshconf"
+	"sshtay/internal/unified"
+	"sshtay/internal/visible"
+)
+
+// fixWork is a plan, and what it takes to carry it out.
+type fixWork struct {
+	plan   report.Plan
+	sides  []fixSide
+	mended map[string][]string // the causes that it is to cure, with the facts that must read differently
+}
+
+// A fixSide is one machine that changes, with what changes there.
+type fixSide struct {
+	name    string
+	machine host.Host
+	root    bool // we are root there
+	t       commit.Transaction
+	end     func()
+}
+
+func (w *fixWork) close() {
+	for _, s := range w.sides {
+		s.end()
+	}
+}
+
+func causeIDs() (ids []string) {
+	for _, c := range cause.All() {
+		ids = append(ids, c.ID)
+	}
+	return ids
+}
+
+// planFor looks at each machine that has something to be mended, and says what
+// would be changed there.
+func (sh *shell) planFor(ctx context.Context, o fixOptions, d diagnose.Result, r report.Report) (*fixWork, error) {
+	w := &fixWork{mended: map[string][]string{}, plan: report.Plan{
+		Schema: report.PlanSchema, At: r.At, Version: Version, Target: r.Target, Verdict: r.Verdict,
+		Machines: []report.PlanMachine{}, ByHand: []report.ByHand{}, Held: []report.ByHand{},
+	}}
+	id := time.Now().Format("20060102-150405-") + rand.Text()[:4]
+	id = strings.ToLower(id)
+	todo := w.choose(o, d.Judgements)
+	sides := []remedy.Side{remedy.Client, remedy.Server}
+	if o.target.Local() { // both are this machine
+		sides = sides[:1]
+	}
+	for _, side := range sides {
+		var mine []change.Wanted
+		for _, x := range todo {
+			if x.Side == side || o.target.Local() {
+				mine = append(mine, x)
+			}
+		}
+		if len(mine) == 0 {
+			continue
+		}
+		m, err := sh.machine(ctx, side, o)
+		if err != nil {
+			for _, x := range mine {
+				w.leave(x.Cause, x.Remedy, visible.Line(err.Error(), 400))
+			}
+			continue
+		}
+		if err := w.add(ctx, o, d, id, side, m, mine); err != nil {
+			return nil, err
+		}
+	}
+	return w, nil
+}
+
+// means says whether a cause is to be mended, if it is found.
+func (o fixOptions) means(id string) bool {
+	return (len(o.only) == 0 || slices.Contains(o.only, id)) && !slices.Contains(o.except, id)
+}
+
+// choose says which remedies of what was found and is to be mended machines
+// carry out, and leaves the others to people.
+func (w *fixWork) choose(o fixOptions, all []cause.Judgement) (todo []change.Wanted) {
+	sides := []remedy.Side{remedy.Client, remedy.Server}
+	if o.side != "" {
+		sides = []remedy.Side{remedy.Side(o.side)}
+	}
+	for _, j := range all {
+		if !j.IsFinding() || !o.means(j.ID) {
+			continue
+		}
+		chosen, left := remedy.Choose(j.Remedies, sides...)
+		for _, r := range chosen {
+			if o.target.Local() && slices.ContainsFunc(r.Steps, func(s remedy.Step) bool { return s.Kind == remedy.SSHConfig }) {
+				w.leave(j.ID, r, "ssh is configured for one host at a time: sshtay fix HOST")
+				continue
+			}
+			todo = append(todo, change.Wanted{Cause: j.ID, Remedy: r})
+		}
+		for _, r := range left {
+			if o.side == "" || r.Side == sides[0] || r.Side == remedy.Network {
+				w.leave(j.ID, r, "")
+			}
+		}
+	}
+	return todo
+}
+
+// add plans what is wanted on one machine.
+func (w *fixWork) add(ctx context.Context, o fixOptions, d diagnose.Result, id string, side remedy.Side, m fixSide, todo []change.Wanted) error {
+	var changes []change.Change
+	request := requestOf(d)
+	for _, of := range []remedy.Side{remedy.Client, remedy.Server} {
+		if of != side && !o.target.Local() {
+			continue
+		}
+		some, left, err := change.Plan(ctx, m.machine, of, request, todo)
+		if err != nil {
+			m.end()
+			return usage("", "%s: %v", m.name, err)
+		}
+		for _, l := range left {
+			w.leave(l.Cause, l.Remedy, visible.Line(l.Why, 400))
+		}
+		changes = append(changes, some...)
+	}
+	changes = slices.DeleteFunc(changes, func(c change.Change) bool {
+		switch {
+		case len(c.Effects) == 0:
+			return true
+		case c.Root && !m.root:
+			w.holdBack(c, "only root can do it on "+m.name+": run it as root, or allow sudo -n there; --script prints what would run")
+			return !o.script
+		case c.Risk == remedy.CanLockOut && !slices.Contains(o.accept, string(remedy.CanLockOut)):
+			w.holdBack(c, "it is done with --accept-risk can-lock-out only")
+			return true
+		}
+		return false
+	})
+	if len(changes) == 0 {
+		m.end()
+		return nil
+	}
+	m.t = commit.Transaction{ID: id, Title: titleOf(o.target.Given, changes), By: "sshtay " + Version, Changes: changes, Patience: o.patience}
+	if err := m.t.Check(); err != nil {
+		m.end()
+		return usage("", "%s: %v", m.name, err)
+	}
+	w.sides = append(w.sides, m)
+	shown := report.PlanMachine{Side: string(side), Name: m.name, Risk: string(worst(changes)), Changes: []report.PlanChange{}, Script: string(m.t.Script())}
+	for _, c := range changes {
+		for _, x := range todo {
+			if slices.Contains(c.Cures, x.Cause) {
+				w.mended[x.Cause] = append(w.mended[x.Cause], x.Remedy.Cures)
+			}
+		}
+		shown.Changes = append(shown.Changes, shownChange(c))
+	}
+	w.plan.Machines = append(w.plan.Machines, shown)
+	return nil
+}
+
+// requestOf says for whom configuration is changed.
+func requestOf(d diagnose.Result) change.Request {
+	r := change.Request{Client: probe.ClientRequest(d.Target)}
+	if address, seen := fact.ServerClientAddress.Get(d.Facts); seen && !d.Target.Local() {
+		r.Server.Connection = &sshconf.Connection{User: d.Resolved.User, Addr: address}
+	}
+	return r
+}
+
+// titleOf names a transaction in the history of a machine.
+func titleOf(host string, changes []change.Change) string {
+	title := changes[0].Title
+	if len(changes) > 1 {
+		title += fmt.Sprintf(", and %d more", len(changes)-1)
+	}
+	if host != "" {
+		title = host + ": " + title
+	}
+	return title
+}
+
+func worst(changes []change.Change) remedy.Risk {
+	order := []remedy.Risk{remedy.Harmless, remedy.ReloadsSSHD, remedy.CanLockOut}
+	at := 0
+	for _, c := range changes {
+		at = max(at, slices.Index(order, c.Risk))
+	}
+	return order[at]
+}
+
+// shownChange is a change in the form of the contract.
+func shownChange(c change.Change) report.PlanChange {
+	p := report.PlanChange{
+		Kind: c.Kind, Title: c.Title, Causes: filled(c.Cures), Risk: string(c.Risk),
+		Files: []report.PlanFile{}, Commands: []string{}, Services: []string{}, Verified: []string{}, Notes: filled(c.Notes),
+	}
+	for _, e := range c.Effects {
+		switch {
+		case e.File != nil:
+			p.Files = append(p.Files, report.PlanFile{Path: e.File.Path, Diff: unified.Diff(e.File.Path, e.File.Old, e.File.New)})
+		case e.Commands != nil:
+			p.Commands = append(p.Commands, e.Commands.Apply)
+		}
+	}
+	for _, s := range c.Services {
+		p.Services = append(p.Services, s.Name+" looks through its files, and reads them anew; open sessions go on")
+	}
+	for _, v := range c.Verify {
+		p.Verified = append(p.Verified, v.Title)
+	}
+	return p
+}
+
+func filled(s []string) []string {
+	if s == nil {
+		return []string{}
+	}
+	return s
+}
+
+// leave puts a remedy among those that are left to people.
+func (w *fixWork) leave(cause string, r remedy.Remedy, why string) {
+	w.plan.ByHand = append(w.plan.ByHand, report.LeftToPeople(cause, r, why))
+}
+
+// holdBack puts a change among those that are not made as things are.
+func (w *fixWork) holdBack(c change.Change, why string) {
+	w.plan.Held = append(w.plan.Held, report.ByHand{
+		Cause: first(c.Cures), Remedy: c.Kind, Side: string(c.Side), Risk: string(c.Risk), Summary: c.Title, Why: why, Steps: []string{},
+	})
+}
+
+func first(all []string) string {
+	if len(all) == 0 {
+		return ""
+	}
+	return all[0]
+}

@@ -1,0 +1,113 @@
+package commit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"sshtay/internal/host"
+	"sshtay/internal/visible"
+)
+
+// A Work is a transaction and the machine that it is for.
+type Work struct {
+	Name        string // of the machine, for people
+	Machine     host.Host
+	Transaction Transaction
+}
+
+// Done is what became of a work.
+type Done struct {
+	Work
+	Outcome Outcome
+	Err     error // nil: it was applied and confirmed
+}
+
+// Together carries transactions out on several machines, or on one: all are
+// applied, then the caller verifies, over a way of his own, that the machines can
+// be reached and that what was wrong is right; then all are confirmed. Where one
+// fails, or the verification does, or the context ends, all are put back. Say is
+// told what happens, by the machine's name. The error is why it was not kept.
+func Together(ctx context.Context, works []Work, verify func(context.Context) error, say func(name, what string)) ([]Done, error) {
+	var done []Done
+	var failed error
+	for _, w := range works {
+		o, err := Apply(ctx, w.Machine, w.Transaction)
+		if err == nil {
+			err = o.Err()
+		}
+		done = append(done, Done{w, o, err})
+		if err != nil {
+			failed = fmt.Errorf("%s: %w", w.Name, err)
+			break
+		}
+		say(w.Name, fmt.Sprintf("changed; put back at %s by %s unless it proves itself", clock(o), o.Record.Armed))
+	}
+	if failed == nil {
+		limited, cancel := context.WithTimeout(ctx, shortest(works))
+		failed = verify(limited)
+		cancel()
+		if failed == nil {
+			failed = ctx.Err()
+		}
+	}
+	// What was begun is brought to its end even when nobody wants it any more.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	defer cancel()
+	if failed == nil {
+		return done, confirmAll(ctx, done, say)
+	}
+	return done, errors.Join(failed, putBackAll(ctx, done, failed, say))
+}
+
+// shortest is the patience of the machine that has the least.
+func shortest(works []Work) time.Duration {
+	least := maxPatience
+	for _, w := range works {
+		least = min(least, w.Transaction.patience())
+	}
+	return least
+}
+
+func confirmAll(ctx context.Context, done []Done, say func(name, what string)) error {
+	var failed error
+	for i, d := range done {
+		o, err := Confirm(ctx, d.Machine, d.Outcome.Record.ID)
+		if err == nil {
+			d.Outcome, err = o, o.Err()
+		}
+		if err != nil {
+			err = fmt.Errorf("%s cannot be told that it is proven, and will put it back at %s: %w", d.Name, clock(d.Outcome), err)
+			failed = errors.Join(failed, err)
+		} else {
+			say(d.Name, "confirmed")
+		}
+		done[i].Outcome, done[i].Err = d.Outcome, err
+	}
+	return failed
+}
+
+// putBackAll undoes what was applied and not undone already, the last first.
+func putBackAll(ctx context.Context, done []Done, why error, say func(name, what string)) error {
+	var failed error
+	for i := len(done) - 1; i >= 0; i-- {
+		d := &done[i]
+		if d.Err != nil { // it has put itself back, or does so by itself
+			continue
+		}
+		o, err := Rollback(ctx, d.Machine, d.Outcome.Record.ID, visible.Line(why.Error(), 250))
+		if err == nil {
+			err = o.Err()
+		}
+		if err != nil {
+			err = fmt.Errorf("%s cannot be told to put it back now, and does it by itself at %s: %w", d.Name, clock(d.Outcome), err)
+			failed = errors.Join(failed, err)
+		} else {
+			d.Outcome = o
+			say(d.Name, "everything is as it was")
+		}
+		d.Err = errors.Join(why, err)
+	}
+	return failed
+}
