@@ -3,6 +3,7 @@ package change
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -141,4 +142,35 @@ func TestPlan(t *testing.T) {
 	if len(left) != 4 {
 		t.Errorf("%d are left, want 4:\n%s", len(left), all)
 	}
+}
+
+// TestKeepExempt: who is put on the list of those whom sshd never punishes takes
+// nobody off it.
+func TestKeepExempt(t *testing.T) {
+	for config, want := range map[string]string{
+		"":                                  "192.0.2.7",
+		"PerSourcePenaltyExemptList none\n": "192.0.2.7",
+		"PerSourcePenaltyExemptList 10.0.0.0/8\n":               "10.0.0.0/8,192.0.2.7",
+		"PerSourcePenaltyExemptList 10.0.0.0/8,192.0.2.7\n":     "10.0.0.0/8,192.0.2.7",
+		"Match User a\nPerSourcePenaltyExemptList 10.0.0.0/8\n": "",
+	} {
+		with, err := keepExempt(t.Context(), configured(config), map[string]string{exemptList: "192.0.2.7", "MaxSessions": "10"})
+		if want == "" && err == nil || want != "" && (err != nil || with[exemptList] != want || with["MaxSessions"] != "10") {
+			t.Errorf("%q: %v, %v; want %q", config, with, err, want)
+		}
+	}
+}
+
+// configured is a machine with an sshd that has this configuration.
+type configured string
+
+func (configured) Run(context.Context, host.Command) (host.Result, error) {
+	return host.Result{Stdout: []byte("uid 0\nkernel Linux\nprogram /usr/sbin/sshd\nversion OpenSSH_10.0p2\n")}, nil
+}
+
+func (c configured) ReadFile(_ context.Context, name string, _ int) ([]byte, error) {
+	if name == sshconf.ServerConfig {
+		return []byte(c), nil
+	}
+	return nil, fs.ErrNotExist
 }
