@@ -26,11 +26,12 @@ talks all along. So it takes little more than the timeout itself to name one
 that is common, and twice that to know any other to 2 % and to find the device.
 
 Logins are made politely, five in 30 s. Where your servers may be asked more
-often, --pace 24/5s is quicker for short times. Ctrl-C tells what is known so
+often, --pace 100/30s is quicker for short times. Ctrl-C tells what is known so
 far. What was found is kept for this network, and check cites it.
 
-Through a jump host, each leg has a time of its own: measure the one to the jump
-host by its name, and the one behind it from there.
+Through a jump host, the leg behind it is measured; the one to it is measured by
+its own name. Where nobody can log in, a few connections are silent before the
+login, for two minutes at most.
 
 Exit status: 0 no timeout was found, 1 one was, 2 wrong usage or configuration,
 3 nothing could be measured.`

@@ -75,31 +75,6 @@ func New(o Options) *Plan {
 	return &Plan{o: o, upTo: o.UpTo, slowly: slowly, rungs: inOrder(ladder(o.UpTo, o.Total > 0), slowly, o.Total > 0)}
 }
 
-// Opened says that a connection is there, and talks.
-func (p *Plan) Opened(id int) {
-	c := p.conns[id]
-	c.state = awake
-	if p.control == nil {
-		p.control = c
-	}
-}
-
-// Refused says that a connection could not be opened. Where others were on their
-// way in at the same time, that may have been the reason, and one more is tried,
-// alone; else trying again would not be polite.
-func (p *Plan) Refused(id int, why string) {
-	p.conns[id].state = gone
-	c := p.conns[id]
-	if !p.alone && c.company {
-		p.alone = true
-		return
-	}
-	if p.alone && c.company { // of the same time
-		return
-	}
-	p.refused = why
-}
-
 // Woke says what a silence came to when the connection was woken, or before.
 // A death counts as seen only after the talking connection was seen to live.
 func (p *Plan) Woke(now time.Duration, id int, silence time.Duration, came string) {
@@ -230,20 +205,6 @@ func (p *Plan) wakeDue(now time.Duration) {
 			p.wake(now, c)
 		}
 	}
-}
-
-// appoint makes a connection the one that talks, where that one is gone.
-func (p *Plan) appoint() {
-	if p.control != nil {
-		return
-	}
-	for _, c := range p.conns {
-		if c.state == awake {
-			p.control = c
-			return
-		}
-	}
-	p.open(1)
 }
 
 // climb tries the rungs, until one is not survived. Connections beyond those
@@ -420,31 +381,6 @@ func (p *Plan) wake(now time.Duration, c *conn) {
 	c.state, c.target = waking, c.silence(now)+p.o.Notice
 	p.todo = append(p.todo, Action{Verb: Wake, ID: c.id})
 }
-
-// open asks for n more connections, less those that are on their way in.
-func (p *Plan) open(n int) {
-	most := max(1, p.o.AtOnce)
-	if p.alone || !slices.ContainsFunc(p.conns, func(c *conn) bool { return c.state != opening }) { // the first shows whether there will be any
-		most = 1
-	}
-	for under := p.count(opening); under < min(n, most) && p.mayOpen(); under++ {
-		c := &conn{id: len(p.conns), company: under > 0}
-		for _, other := range p.conns {
-			other.company = other.company || under > 0 && other.state == opening
-		}
-		p.conns = append(p.conns, c)
-		p.most = max(p.most, len(p.conns)-p.count(gone))
-		p.todo = append(p.todo, Action{Verb: Open, ID: c.id})
-	}
-}
-
-// exhausted says that no connection will be opened any more.
-func (p *Plan) exhausted() bool {
-	return p.refused != "" || p.o.Total > 0 && len(p.conns) >= p.o.Total
-}
-
-// mayOpen says whether one more connection is fair now.
-func (p *Plan) mayOpen() bool { return !p.exhausted() && len(p.conns)-p.count(gone) < p.o.Slots }
 
 func (p *Plan) count(s state) (n int) {
 	for _, c := range p.conns {

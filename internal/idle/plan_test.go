@@ -98,7 +98,8 @@ func TestNeverWrong(t *testing.T) {
 		if rapid.Bool().Draw(t, "two") {
 			w.devices = append(w.devices, other)
 		}
-		o := Options{UpTo: upTo, Slots: 24, Hops: rapid.SampledFrom([]int{0, hops}).Draw(t, "known distance")}
+		o := Options{UpTo: upTo, Slots: 24, Hops: rapid.SampledFrom([]int{0, hops}).Draw(t, "known distance"), AtOnce: rapid.SampledFrom([]int{1, 5}).Draw(t, "at once")}
+		o.Notice = rapid.SampledFrom([]time.Duration{0, time.Second}).Draw(t, "notice")
 		if rapid.Bool().Draw(t, "slow") {
 			w.burst, w.window, o.Every = 5, 30*time.Second, 6*time.Second
 		}
@@ -266,5 +267,42 @@ func TestFew(t *testing.T) {
 				t.Errorf("the device is at %d, and was seen at %d", hop, r.Hop)
 			}
 		}
+	}
+}
+
+// TestRefusedTogether: when some of several logins at a time are refused, the
+// next is made alone; when that is refused, too, it is the last.
+func TestRefusedTogether(t *testing.T) {
+	p := New(Options{UpTo: time.Minute, Slots: 24, AtOnce: 5})
+	opens := func() (ids []int) {
+		todo, _ := p.Next(0)
+		for _, a := range todo {
+			if a.Verb == Open {
+				ids = append(ids, a.ID)
+			}
+		}
+		return ids
+	}
+	first := opens()
+	if len(first) != 1 {
+		t.Fatalf("%d logins at once, and it is not known whether any works", len(first))
+	}
+	p.Opened(first[0])
+	five := opens()
+	if len(five) != 5 {
+		t.Fatalf("%d logins at once", len(five))
+	}
+	p.Refused(five[0], "too many")
+	p.Refused(five[1], "too many")
+	for _, id := range five[2:] {
+		p.Opened(id)
+	}
+	again := opens()
+	if len(again) != 1 || p.Result().Refused != "" {
+		t.Fatalf("then %d at once, %q", len(again), p.Result().Refused)
+	}
+	p.Refused(again[0], "no more")
+	if more := opens(); len(more) > 0 || p.Result().Refused != "no more" {
+		t.Errorf("then %d more, %q", len(more), p.Result().Refused)
 	}
 }

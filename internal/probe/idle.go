@@ -38,6 +38,9 @@ func runIdle(ctx context.Context, env *Env, facts *fact.Set) {
 	case len(via) > 0 && works:
 		behindJump(ctx, env, facts, via)
 		return
+	case len(via) > 0:
+		fact.Miss(facts, fmt.Sprintf("no login through %s: %s", strings.Join(via, ", "), why), idleFacts...)
+		return
 	case unreached != "":
 		fact.Miss(facts, unreached, idleFacts...)
 		return
@@ -59,9 +62,14 @@ func runIdle(ctx context.Context, env *Env, facts *fact.Set) {
 		fact.Miss(facts, "the login failed, and only connections that are logged in may be silent for long: "+why, idleFacts...)
 		return
 	}
-	r.put(facts, found, viaDirect)
+	r.done(ctx, facts, found, viaDirect)
+}
+
+// done tells what was found on a way, and keeps it.
+func (r *idleRun) done(ctx context.Context, facts *fact.Set, found idle.Result, path string) {
+	r.put(facts, found, path)
 	if found.Low > 0 || found.High > 0 {
-		keep(ctx, env, facts)
+		keep(ctx, r.env, facts)
 	}
 }
 
@@ -79,11 +87,7 @@ func behindJump(ctx context.Context, env *Env, facts *fact.Set, via []string) {
 	}
 	defer l.close()
 	r := newIdleRun(env, l.open(env), idle.Options{Blind: true})
-	found := r.run(ctx)
-	r.put(facts, found, "behind "+last)
-	if found.Low > 0 || found.High > 0 {
-		keep(ctx, env, facts)
-	}
+	r.done(ctx, facts, r.run(ctx), "behind "+last)
 }
 
 // ownConntrack reads the timeout of this machine's own connection tracking.

@@ -53,13 +53,22 @@ func firstAddress(facts *fact.Set) netip.Addr {
 	return netip.Addr{}
 }
 
+// wayTo names the network by which the host is reached; the leg behind a jump
+// host is the same from everywhere.
+func wayTo(ctx context.Context, env *Env, facts *fact.Set) string {
+	if via, _ := fact.ProxyJump.Get(facts); len(via) > 0 {
+		return "behind " + via[len(via)-1]
+	}
+	return network(ctx, env, firstAddress(facts))
+}
+
 // keep stores what was measured, for checks to come.
 func keep(ctx context.Context, env *Env, facts *fact.Set) error {
 	keeper, ok := env.Local.(interface{ KeepState(string, []byte) error })
 	if !ok {
 		return errors.ErrUnsupported
 	}
-	r := idleRecord{Schema: recordSchema, At: time.Now().UTC(), Network: network(ctx, env, firstAddress(facts)), Host: env.Resolved.Host, Port: env.Resolved.Port, Facts: map[string]json.RawMessage{}}
+	r := idleRecord{Schema: recordSchema, At: time.Now().UTC(), Network: wayTo(ctx, env, facts), Host: env.Resolved.Host, Port: env.Resolved.Port, Facts: map[string]json.RawMessage{}}
 	for _, k := range idleFacts {
 		if e, seen := facts.Entry(k.Name()); seen && k.Name() != fact.IdleAge.Name() {
 			data, err := json.Marshal(fact.Seconds(e.Value))
@@ -84,11 +93,15 @@ func keep(ctx context.Context, env *Env, facts *fact.Set) error {
 }
 
 // saysMore says that an old record tells more than what was measured now, as
-// after a run that was cut short.
+// after a run that was cut short, or one without logins.
 func saysMore(old []byte, now *fact.Set) bool {
 	before := &fact.Set{}
 	if putRecord(before, old, time.Now()) != nil {
 		return false
+	}
+	_, rough := fact.IdleBefore.Get(now)
+	if sure, _ := fact.IdleSure.Get(before); sure && rough {
+		return true
 	}
 	if _, found := fact.IdleTimeout.Get(now); found {
 		return false
@@ -101,7 +114,7 @@ func saysMore(old []byte, now *fact.Set) bool {
 
 // remember puts what was measured on this network before.
 func remember(ctx context.Context, env *Env, facts *fact.Set) {
-	path, err := recordPath(network(ctx, env, firstAddress(facts)), env.Resolved.Host, env.Resolved.Port)
+	path, err := recordPath(wayTo(ctx, env, facts), env.Resolved.Host, env.Resolved.Port)
 	if err != nil {
 		fact.Miss(facts, notMeasured, idleFacts...)
 		return

@@ -163,6 +163,8 @@ func TestSaysMore(t *testing.T) {
 		{old(`"idle.survived":346,"idle.fatal":352,"path.idle_timeout":350`), "idle.survived = 20s", true},
 		{old(`"idle.survived":346,"idle.fatal":352,"path.idle_timeout":350`), "idle.survived = 900s", false}, // the device is gone
 		{old(`"idle.survived":600`), "path.idle_timeout = 60s\nidle.survived = 59s", false},
+		{old(`"idle.survived":59,"path.idle_timeout":60,"idle.sure":true`), "path.idle_timeout = 55s\nidle.survived = 50s\nidle.before_login = Permission denied", true},
+		{old(`"idle.survived":59,"path.idle_timeout":60,"idle.sure":false`), "path.idle_timeout = 55s\nidle.survived = 50s\nidle.before_login = Permission denied", false},
 		{[]byte("nothing"), "idle.survived = 1s", false},
 	} {
 		now, err := fact.Parse(c.now)
