@@ -23,7 +23,7 @@ var _ = register(Cause{
 	},
 	Needs: []fact.Any{
 		fact.HandshakeStage, fact.HandshakeReason, fact.Refusal, fact.HandshakeTries, fact.HandshakeFailures, fact.HandshakeBanner, fact.SSHDVersion,
-		fact.BannedBy, fact.HostsDeny, fact.LogRefusedOurs, fact.LogPenaltiesOurs, fact.LogPenaltySample, fact.LogClientLines,
+		fact.BannedBy, fact.HostsDeny, fact.LogRefusedOurs, fact.LogPenaltiesOurs, fact.LogPenaltySample, fact.LogPenaltyUntil, fact.LogClientLines,
 		fact.FirewallLimits, fact.RefuseConnection, fact.PerSourcePenalties, fact.ServerClientAddress, fact.LoginStage, fact.LoginReason, fact.LoginError,
 		fact.MaxStartups, fact.Unauthenticated, fact.PerSourceMaxStartups, fact.SSHDActivation, fact.LogStartupDrops, fact.LogStartupsOurs, fact.LogStartupSample, fact.ResetSender,
 		fact.LogHistory,
@@ -177,6 +177,9 @@ func penalised(v *fact.View, a admission) (refuser, bool) {
 		Summary:  fmt.Sprintf("sshd gave this address a penalty, or refused it for one, at least %s within the last day.", times(n)),
 		Why:      "Since 9.8 sshd counts what addresses do wrong. Once the sum exceeds 15 s it closes every connection of the address, without its banner, until the time is over, at most 10 minutes by default.",
 		Evidence: []Evidence{says(fact.LogPenaltiesOurs, "at least %s", count(n, "line"))},
+	}
+	if until, known := fact.LogPenaltyUntil.In(v); known {
+		verdict.Evidence = append(verdict.Evidence, says(fact.LogPenaltyUntil, "the last one that was given ends at %s by the server's clock", until))
 	}
 	if k, line := penaltyLine(v); line != "" {
 		verdict.Evidence = append(verdict.Evidence, says(k, "%s", line))

@@ -225,6 +225,13 @@ var reasons = []struct{ prefix, why string }{
 	{"server/version", "which sshd it is"},
 	{"server/package", "which package it came in"},
 	{"server/release", "which system it is"},
+	{"server/sysctl", "settings of the server's kernel for TCP"},
+	{"server/proc", "settings of the server's kernel, and its load"},
+	{"server/netstat", "counters of the server's kernel: resets, losses, full queues"},
+	{"server/conntrack", "how full the kernel's table of connections is"},
+	{"server/links", "packets, errors and routes of the server's interfaces"},
+	{"server/flows", "the kernel's view of this client's connections"},
+	{"server/df", "how full the file systems are"},
 	{"server/sockets", "who waits and who is connected at the port"},
 }
 

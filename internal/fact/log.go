@@ -13,6 +13,7 @@ var (
 	LogPenalties        = define[int]("log.penalties", "", "how many lines tell of connections refused for a penalty?")
 	LogPenaltiesOurs    = define[int]("log.penalties_ours", "", "how many of these name our address?")
 	LogPenaltySample    = define[string]("log.penalty_sample", "", "what does the last of these say?")
+	LogPenaltyUntil     = define[string]("log.penalty_until", "", "when does the last penalty of our address end that the log tells of, by the server's clock? absent when it tells of none")
 	LogRefusedOurs      = define[int]("log.refused_ours", "", "how many lines tell that TCP wrappers refused our address?")
 	LogGraceTimeouts    = define[int]("log.grace_timeouts", "", "how many lines tell that LoginGraceTime ran out?")
 	LogGraceOurs        = define[int]("log.grace_timeouts_ours", "", "how many of these name our address?")

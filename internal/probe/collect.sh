@@ -117,6 +117,11 @@ machine() {
 	mark proc; grep . /proc/uptime /proc/loadavg /proc/sys/kernel/threads-max /proc/sys/kernel/pid_max /proc/sys/fs/file-nr \
 		/proc/sys/kernel/pty/nr /proc/sys/kernel/pty/max \
 		/proc/sys/net/ipv4/tcp_keepalive_time /proc/sys/net/ipv4/tcp_keepalive_intvl /proc/sys/net/ipv4/tcp_keepalive_probes
+	# For people who read a bundle.
+	cd /proc/sys/net/ipv4 && mark sysctl && grep . tcp_retries2 tcp_syn_retries tcp_synack_retries tcp_mtu_probing tcp_timestamps tcp_sack tcp_max_syn_backlog \
+		tcp_fin_timeout tcp_rmem tcp_wmem tcp_congestion_control ip_forward ip_no_pmtu_disc ../core/somaxconn ../netfilter/nf_conntrack_tcp_timeout_established
+	cd /
+	mark links; head -n 50 /proc/net/dev; head -n 50 /proc/net/route
 	for f in /sys/fs/cgroup /sys/fs/cgroup/pids; do
 		[ -f "$f/user.slice/user-$UID_.slice/pids.max" ] && read -r x <"$f/user.slice/user-$UID_.slice/pids.max" && mark userslice && printf '%s\n' "$x" && break
 	done
@@ -330,6 +335,10 @@ bans() {
 	[ -n "$A" ] && [ -e /run/fail2ban/fail2ban.sock ] && [ "$(id -u)" = 0 ] || return
 	mark fail2ban
 	lim 3 fail2ban-client banned "$A" | head -c 1000 || lim 3 fail2ban-client status sshd | head -c 20000
+	mark fail2ban-until
+	for j in $(lim 3 fail2ban-client banned "$A" | head -c 1000 | tr -c 'A-Za-z0-9_.-' ' '); do
+		lim 3 fail2ban-client get "$j" banip --with-time | grep -F "$A" | head -n 3
+	done
 }
 
 # nftables: asking nft could load the module, unless it is there or the kernel

@@ -18,7 +18,7 @@ var (
 		fact.LogInactive, fact.LogForkFailures, fact.LogCrashes, fact.LogBroken, fact.LogPAM, fact.LogChroot, fact.LogResets, fact.LogNegotiation, fact.LogCorrupt,
 	}
 	kernelLogFacts = []fact.Any{fact.LogOOM, fact.LogConntrackFull, fact.LogDuplicates}
-	logSampleFacts = []fact.Any{fact.LogStartupSample, fact.LogPenaltySample}
+	logSampleFacts = []fact.Any{fact.LogStartupSample, fact.LogPenaltySample, fact.LogPenaltyUntil}
 )
 
 // logs counts what the logs of sshd and of the kernel tell. Lines of the
@@ -105,6 +105,9 @@ func (r *reading) putLog(seen *sshlog.Server, source string) {
 		}
 	}
 	sample(fact.LogStartupSample, seen.StartupDrops, seen.StartupDropsOurs)
+	if !seen.PenaltyUntil.IsZero() {
+		fact.LogPenaltyUntil.Put(r.facts, seen.PenaltyUntil.Format(time.DateTime), source)
+	}
 	sample(fact.LogPenaltySample, seen.Penalties, seen.PenaltiesOurs)
 }
 

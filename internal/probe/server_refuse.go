@@ -3,6 +3,7 @@ package probe
 import (
 	"net/netip"
 	"strings"
+	"time"
 
 	"sshtay/internal/fact"
 	"sshtay/internal/pattern"
@@ -59,7 +60,7 @@ func (r *reading) bans() {
 		return
 	}
 	if l := strings.Join(strings.Fields(r.sections["fail2ban"]), " "); holds(l, r.client()) || strings.HasPrefix(l, "[['") {
-		fact.BannedBy.Put(r.facts, "fail2ban: "+visible.Line(l, 200), r.source("fail2ban-client"))
+		fact.BannedBy.Put(r.facts, "fail2ban: "+visible.Line(l, 200)+r.bannedUntil(), r.source("fail2ban-client"))
 		return
 	}
 	for _, l := range r.lines("firewall") {
@@ -71,6 +72,22 @@ func (r *reading) bans() {
 	if !r.root {
 		r.missDeep(fact.BannedBy)
 	}
+}
+
+// bannedUntil says when the last ban of our address ends: fail2ban lists
+// "ADDRESS BEGIN + SECONDS = END" for each.
+func (r *reading) bannedUntil() string {
+	last := ""
+	for _, l := range r.lines("fail2ban-until") {
+		span, end, ok := strings.Cut(l, " = ")
+		if _, err := time.Parse(time.DateTime, end); ok && err == nil && holds(strings.Fields(span)[0], r.client()) {
+			last = max(last, end)
+		}
+	}
+	if last == "" {
+		return ""
+	}
+	return ", until " + last + " by the server's clock"
 }
 
 // banning are rules that refuse, and the sets of programs that ban. Other sets

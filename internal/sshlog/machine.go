@@ -23,7 +23,9 @@ type Machine struct {
 	troubles [symptoms]*Trouble
 	places   *[placeSets][placeWays]Place
 	hours    map[int64]*Hour
-	hour     *Hour // the last one
+	hour     *Hour  // the last one,
+	begun    int64  // and its begin, in seconds since 1970
+	last     *Place // the last one
 	drops    dropCount
 }
 
@@ -215,6 +217,9 @@ func (m *Machine) start(tells Symptom, e *Event) {
 // place takes that of the least one in its set: of many that knock once, none
 // drives out one that knocks often.
 func (m *Machine) place(n Network) *Place {
+	if m.last != nil && m.last.Network == n {
+		return m.last
+	}
 	if m.places == nil {
 		m.places = new([placeSets][placeWays]Place)
 	}
@@ -223,6 +228,7 @@ func (m *Machine) place(n Network) *Place {
 	for i := range set {
 		p := &set[i]
 		if p.Network == n {
+			m.last = p
 			return p
 		}
 		if p.matters() < least.matters() {
@@ -231,6 +237,7 @@ func (m *Machine) place(n Network) *Place {
 	}
 	m.Forgotten += int(least.Failures)
 	*least = Place{Network: n}
+	m.last = least
 	return least
 }
 
@@ -243,10 +250,11 @@ func (m *Machine) at(t time.Time) *Hour {
 	if t.IsZero() {
 		return nil
 	}
-	begin := t.Unix() - int64(t.Minute()*60+t.Second())
-	if m.hour != nil && m.hour.At.Unix() == begin {
+	now := t.Unix()
+	if m.hour != nil && now >= m.begun && now < m.begun+3600 {
 		return m.hour
 	}
+	begin := now - int64(t.Minute()*60+t.Second())
 	h := m.hours[begin]
 	if h == nil {
 		if len(m.hours) >= maxHours {
@@ -258,7 +266,7 @@ func (m *Machine) at(t time.Time) *Hour {
 		h = &Hour{At: time.Unix(begin, 0).In(t.Location())}
 		m.hours[begin] = h
 	}
-	m.hour = h
+	m.hour, m.begun = h, begin
 	return h
 }
 

@@ -2,6 +2,7 @@ package sshlog
 
 import (
 	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -25,8 +26,9 @@ type Server struct {
 	ForkFailures, Crashes, Broken, OOM, ConntrackFull Count
 	Duplicates                                        Count // addresses of the server's that another machine uses
 	PAMOurs, SessionFailuresOurs                      Count
-	ClientLines                                       Count // lines that name the client
-	Lines                                             int   // lines of sshd that were read
+	ClientLines                                       Count     // lines that name the client
+	PenaltyUntil                                      time.Time // when the last penalty of the client ends that a line tells of
+	Lines                                             int       // lines of sshd that were read
 }
 
 // A Count is how many lines told of something, and the last of them, in the
@@ -67,11 +69,11 @@ func (s *Server) Add(raw string) {
 		if s.names(l.Text) {
 			s.ClientLines.add(raw, maxClientLines)
 		}
-		s.match(raw, cutLevel(cutTail(l.Text)), &all.sshdOnly)
+		s.match(raw, cutLevel(cutTail(l.Text)), l.Time, &all.sshdOnly)
 	case "kernel":
-		s.match(raw, l.Text, &all.kernelOnly)
+		s.match(raw, l.Text, l.Time, &all.kernelOnly)
 	case "systemd", "systemd-oomd":
-		s.match(raw, l.Text, &all.unitOnly)
+		s.match(raw, l.Text, l.Time, &all.unitOnly)
 	}
 }
 
@@ -93,7 +95,7 @@ func (s *Server) isClient(address string) bool {
 	return err == nil && s.Client.IsValid() && a.Unmap().WithZone("") == s.Client.Unmap().WithZone("")
 }
 
-func (s *Server) match(raw, text string, known *index) {
+func (s *Server) match(raw, text string, at time.Time, known *index) {
 	var c Captured
 	m := known.find(text, &c)
 	if m == nil {
@@ -110,6 +112,9 @@ func (s *Server) match(raw, text string, known *index) {
 	if strings.HasPrefix(m.form, "beginning") { // the line after it says it again, with an address
 		return
 	}
+	if end := at.Add(penaltyOf(text)); tells == Penalty && ours && !at.IsZero() && end.After(at) && end.After(s.PenaltyUntil) {
+		s.PenaltyUntil = end
+	}
 	all, own := s.tally(tells)
 	if all != nil {
 		all.add(raw, maxLast)
@@ -117,6 +122,21 @@ func (s *Server) match(raw, text string, known *index) {
 	if own != nil && ours {
 		own.add(raw, maxLast)
 	}
+}
+
+// mostPenalty bounds a penalty: sshd's own bound is 600 s by default.
+const mostPenalty = 30 * 24 * time.Hour
+
+// penaltyOf is how long a penalty is that sshd gives: "... active penalty of 15
+// seconds for ...", and since 10.3 with a fraction.
+func penaltyOf(text string) time.Duration {
+	_, after, found := strings.Cut(text, " penalty of ")
+	number, _, ok := strings.Cut(after, " seconds")
+	seconds, err := strconv.ParseFloat(number, 64)
+	if !found || !ok || err != nil || !(seconds > 0 && seconds <= mostPenalty.Seconds()) {
+		return 0
+	}
+	return time.Duration(seconds * float64(time.Second))
 }
 
 // tally is where a line that tells something is counted: all of them, and ours.

@@ -298,3 +298,26 @@ func TestOtherNetworks(t *testing.T) {
 		}
 	}
 }
+
+// TestPenaltyUntil: when a penalty of ours ends, in the words of all versions.
+func TestPenaltyUntil(t *testing.T) {
+	const head = "Nov 21 00:15:33 web1 sshd[1]: srclimit_penalise: "
+	for _, c := range []struct{ line, want string }{
+		{head + "ipv4: new 192.0.2.9/32 active penalty of 90 seconds for penalty: caused crash", "00:17:03"},
+		{head + "192.0.2.9/32: activating ipv4 penalty of 15.012 seconds for penalty: failed authentication", "00:15:48"},
+		{head + "ipv4: new 192.0.2.9/32 deferred penalty of 1 seconds for penalty: failed authentication", ""},
+		{head + "ipv4: new 192.0.2.8/32 active penalty of 90 seconds for penalty: caused crash", ""},
+		{head + "ipv4: new 192.0.2.9/32 active penalty of 1e300 seconds for penalty: caused crash", ""},
+		{head + "ipv4: new 192.0.2.9/32 active penalty of NaN seconds for penalty: caused crash", ""},
+	} {
+		s := Server{Client: netip.MustParseAddr("192.0.2.9"), Now: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)}
+		s.Add(c.line)
+		got := ""
+		if !s.PenaltyUntil.IsZero() {
+			got = s.PenaltyUntil.Format(time.TimeOnly)
+		}
+		if got != c.want {
+			t.Errorf("%s: %q, want %q", c.line, got, c.want)
+		}
+	}
+}
