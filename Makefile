@@ -59,7 +59,7 @@ vuln: $(GOVULNCHECK)
 # As root: the checks and the commands of today run in the same worlds.
 bench: deps build
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		apt-get install -y -qq --no-install-recommends mtr-tiny traceroute fping iputils-tracepath ssh-audit time fail2ban logwatch lnav >/dev/null; fi
+		apt-get install -y -qq --no-install-recommends mtr-tiny traceroute fping nmap iputils-tracepath ssh-audit time fail2ban logwatch lnav >/dev/null; fi
 	SSHTAY=$(CURDIR)/sshtay $(GO) test -run '^$$' -bench 'Start|Check|Pump' -benchtime 5x ./internal/lab
 	SSHTAY=$(CURDIR)/sshtay $(GO) test -run '^$$' -bench 'ByHand|Loss|Hole|Trace' -benchtime 1x -timeout 20m ./internal/lab
 	SSHTAY=$(CURDIR)/sshtay $(GO) test -run '^$$' -bench 'Logs' -benchtime 2x -timeout 20m ./internal/sshlog

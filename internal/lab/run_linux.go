@@ -111,9 +111,14 @@ func (l *Lab) in(ctx context.Context, w World, use func(*Live) error) error {
 
 // shell runs a command line as the client's user.
 func (l *Live) shell(line string, within time.Duration) (host.Result, error) {
+	return l.shellOf(alice, line, within)
+}
+
+// shellOf runs a command line on the client as somebody.
+func (l *Live) shellOf(who user, line string, within time.Duration) (host.Result, error) {
 	ctx, cancel := context.WithTimeout(l.ctx, within)
 	defer cancel()
-	return l.machines["client"].run(ctx, alice, host.Command{Argv: []string{"bash", "-c", line}})
+	return l.machines["client"].run(ctx, who, host.Command{Argv: []string{"bash", "-c", line}})
 }
 
 // sees holds what plain ssh does against what the scenario says.
