@@ -206,7 +206,7 @@ func (sh *shell) explained(e report.Explanation, asJSON bool) error {
 	switch {
 	case err != nil && !errors.Is(err, io.ErrClosedPipe):
 		return exitError{exitUsage, err.Error(), ""}
-	case e.History != nil && len(e.History.Sources)+len(e.Read.Files) == 0:
+	case e.History != nil && e.Read.Lines == 0:
 		return exitError{exitUnknown, "", ""}
 	case e.History != nil && len(e.History.Troubles) == 0:
 		return nil // strangers whose logins fail are every server's daily bread

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -137,4 +138,54 @@ func TestHistoryOfNothing(t *testing.T) {
 	if h, _ = readHistory(root, noon.Add(-time.Hour)); len(h.Sources) != 1 || h.Connections != 0 {
 		t.Errorf("%+v", h)
 	}
+}
+
+// historySeeds are logs as a hostile client, or a broken machine, may leave
+// them.
+var historySeeds = []string{
+	"Nov 21 00:15:33 w sshd[1]: Accepted publickey for a from 192.0.2.9 port 4000 ssh2\nNov 21 00:16:33 w sshd[2]: Connection reset by 192.0.2.9 port 4000\n",
+	"2026-11-21T00:15:33+24:00 w sshd[1]: Connection reset by 192.0.2.9 port 4000\n",
+	"0000-01-01T00:15:33+01:00 w sshd[1]: Connection reset by ::1 port 4000\n9999-12-31T23:59:59-12:00 w sshd[1]: Connection reset by fe80::1%x port 4000\n",
+	`{"MESSAGE":"fatal: Timeout before authentication for 1.2.3.4 port 5","SYSLOG_IDENTIFIER":"sshd","__REALTIME_TIMESTAMP":"9223372036854775807"}`,
+	"Nov 21 00:15:33 w sshd[1]: exited MaxStartups throttling after 00:05:00, 99999999999999999999 connections dropped\nNov 21 00:15:33 w sshd[1]: in MaxStartups throttling for x, 999999999 connections dropped\n",
+	"Nov 21 00:15:33 w sshd[1]: Server listening on 0.0.0.0 port 22.\nNov 21 00:15:33 w sshd[1]: Received SIGHUP; restarting.\n",
+	"Nov 21 00:15:33 w fail2ban.actions[1]: NOTICE [sshd] Ban \x00\xff\n2026-11-21 00:15:33,123 fail2ban.actions        [77]: NOTICE  [sshd] Ban 203.0.113.4\n",
+	"99999999999.123456 w sshd[1]: Connection reset by 192.0.2.9 port 4000\n1795220133.123456 w kernel: Out of memory: x\n",
+}
+
+// FuzzHistory: whatever a log holds, its history is small, can be carried as
+// JSON, and is the same after that.
+func FuzzHistory(f *testing.F) {
+	if len(historySeeds) < 8 {
+		f.Fatalf("only %d seeds", len(historySeeds))
+	}
+	for _, s := range historySeeds {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, log string) {
+		var story sshlog.Story
+		err := sshlog.Read(context.Background(), strings.NewReader(log), sshlog.Options{Now: noon}, func(b *sshlog.Batch) error {
+			story.Add(b)
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		story.End()
+		h := HistoryOf(&story)
+		text, err := json.Marshal(h)
+		if err != nil {
+			t.Fatalf("%q: %v", log, err)
+		}
+		var back fact.History
+		if err := json.Unmarshal(text, &back); err != nil {
+			t.Fatalf("%q: %v", log, err)
+		}
+		if again, _ := json.Marshal(back); string(again) != string(text) {
+			t.Errorf("%q: carried as\n%s\nand back as\n%s", log, text, again)
+		}
+		if len(h.Networks) > mostNetworks || len(h.Hours) > mostListedHours || h.Failures < 0 || h.Logins < 0 || h.Connections < 0 {
+			t.Errorf("%q: %+v", log, h)
+		}
+	})
 }

@@ -108,7 +108,8 @@ func (c *clock) isoHour(hour, zone string) (time.Time, bool) {
 	hour = hour[:10] + "T" + hour[11:]
 	for _, layout := range []string{"Z07:00", "-0700", "-07"} {
 		if t, err := time.Parse("2006-01-02T15"+layout, hour+zone); err == nil {
-			return t, true
+			_, offset := t.Zone()
+			return t, offset > -24*3600 && offset < 24*3600
 		}
 	}
 	if zone != "" {

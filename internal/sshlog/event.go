@@ -61,6 +61,10 @@ const maxSamples = 5
 // maxText bounds what is read of a line: sshd's own are at most 1 KiB.
 const maxText = 4 << 10
 
+// lastTime is the begin of the year 9000, in seconds since 1970: later years
+// cannot be written as RFC 3339 in every zone.
+const lastTime = 221_845_392_000
+
 // maxGuesses bounds the lines of a batch that are looked at for a fragment of
 // a message: these are what people quote, not what logs hold.
 const maxGuesses = 40
@@ -82,6 +86,9 @@ func (r *lineReader) read(line string) {
 		line = line[:maxText]
 	}
 	l, kind := r.frames.parse(line)
+	if at := l.Time.Unix(); at < 0 || at > lastTime { // no clock of a computer that runs sshd says so
+		l.Time = time.Time{}
+	}
 	if !l.Time.IsZero() && l.Time.Before(r.options.Since) {
 		r.batch.Before++
 		return
