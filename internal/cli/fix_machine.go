@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"sshtay/internal/diagnose"
 	"sshtay/internal/host"
@@ -25,8 +26,8 @@ func (sh *shell) machine(ctx context.Context, side remedy.Side, o fixOptions) (f
 	return sh.remote(ctx, o)
 }
 
-// remote logs in to the host, and becomes root there where that needs no
-// question.
+// remote logs in to the host, and becomes root there: at once where sudo asks
+// nothing, else by sudo's own question where there is a terminal for it.
 func (sh *shell) remote(ctx context.Context, o fixOptions) (fixSide, error) {
 	ssh := diagnose.LoginArgs(ctx, diagnose.Options{Target: o.target, Local: host.Local{}, Login: true, MaxConnections: 1, Timeout: o.timeout, Version: Version, Self: self()})
 	m, err := logIn(ctx, host.RemoteCommand{SSH: ssh, Wait: o.timeout})
@@ -43,8 +44,12 @@ func (sh *shell) remote(ctx context.Context, o fixOptions) (fixSide, error) {
 		return s, nil
 	}
 	asRoot, err := logIn(ctx, host.RemoteCommand{SSH: ssh, Sudo: true, Wait: o.timeout})
+	if errors.Is(err, host.ErrNoSudo) && sh.mayAsk() {
+		fmt.Fprintf(sh.err, "sshtay: root is needed on %s, and sudo there may ask you for a password.\n", s.name)
+		asRoot, err = host.Local{}.AskingRemote(ctx, host.RemoteCommand{SSH: ssh, Wait: o.timeout + typing}, "[sudo] password for %p on "+strings.ReplaceAll(s.name, "%", "%%")+": ")
+	}
 	switch {
-	case errors.Is(err, host.ErrNoSudo):
+	case errors.Is(err, host.ErrNoSudo), errors.Is(err, host.ErrRefusedSudo):
 		return s, nil
 	case err != nil:
 		m.Close()
@@ -53,6 +58,12 @@ func (sh *shell) remote(ctx context.Context, o fixOptions) (fixSide, error) {
 	m.Close()
 	return fixSide{name: s.name, machine: asRoot, root: true, end: func() { asRoot.Close() }}, nil
 }
+
+// typing is how long somebody may take to type a password.
+const typing = 2 * time.Minute
+
+// mayAsk says whether there is somebody at a terminal who can be asked.
+func (sh *shell) mayAsk() bool { return isTerminal(sh.in) && isTerminal(sh.err) && isTerminal(sh.out) }
 
 // logIn logs in for work. A server that drops connections at random is asked
 // three times at most.

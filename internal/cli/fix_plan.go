@@ -145,7 +145,7 @@ func (w *fixWork) add(ctx context.Context, o fixOptions, d diagnose.Result, id s
 		case len(c.Effects) == 0:
 			return true
 		case c.Root && !m.root:
-			w.holdBack(c, "only root can do it on "+m.name+": run it as root, or allow sudo -n there; --script prints what would run")
+			w.holdBack(c, onlyRoot(o, m))
 			return !o.script
 		case c.Risk == remedy.CanLockOut && !slices.Contains(o.accept, string(remedy.CanLockOut)):
 			w.holdBack(c, "it is done with --accept-risk can-lock-out only")
@@ -174,6 +174,15 @@ func (w *fixWork) add(ctx context.Context, o fixOptions, d diagnose.Result, id s
 	}
 	w.plan.Machines = append(w.plan.Machines, shown)
 	return nil
+}
+
+// onlyRoot says how a change can be made that we may not make.
+func onlyRoot(o fixOptions, m fixSide) string {
+	side, where := remedy.Server, "as root there"
+	if m.name == thisMachine {
+		side, where = remedy.Client, "as root here"
+	}
+	return fmt.Sprintf("only root can do it on %s; what would run: sshtay fix %s --side %s --script; run that %s: sh FILE apply", m.name, visible.Line(o.target.Given, 200), side, where)
 }
 
 // requestOf says for whom configuration is changed.

@@ -3,9 +3,6 @@ package lab
 import (
 	"cmp"
 	"encoding/json"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -53,13 +50,7 @@ func TestExplainInWorlds(t *testing.T) {
 	if err := CanBuild(); err != nil {
 		t.Fatal(err)
 	}
-	program := os.Getenv("SSHTAY")
-	if program == "" {
-		program = filepath.Join(t.TempDir(), "sshtay")
-		if out, err := exec.Command("go", "build", "-o", program, "../..").CombinedOutput(); err != nil {
-			t.Fatalf("%v: %s", err, out)
-		}
-	}
+	program := builtProgram(t)
 	all, err := Scenarios()
 	if err != nil {
 		t.Fatal(err)

@@ -24,15 +24,7 @@ func TestScenarios(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	program := os.Getenv("SSHTAY")
-	if program == "" {
-		program = filepath.Join(t.TempDir(), "sshtay")
-		build := exec.Command("go", "build", "-o", program, "../..")
-		build.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := build.CombinedOutput(); err != nil {
-			t.Fatalf("%v: %s", err, out)
-		}
-	}
+	program := builtProgram(t)
 	l := &Lab{Program: program, Seed: 1}
 	// Worlds in which connections are left silent mostly wait: more of them fit
 	// on a machine at a time, and those that wait longest begin.
@@ -52,4 +44,19 @@ func TestScenarios(t *testing.T) {
 			}
 		})
 	}
+}
+
+// builtProgram is the program named by $SSHTAY, or one built from the sources.
+func builtProgram(t *testing.T) string {
+	t.Helper()
+	if program := os.Getenv("SSHTAY"); program != "" {
+		return program
+	}
+	program := filepath.Join(t.TempDir(), "sshtay")
+	build := exec.Command("go", "build", "-o", program, "../..")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return program
 }

@@ -1,0 +1,69 @@
+package lab
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"sshtay/internal/testenv"
+)
+
+// atTerminal runs a command line on a terminal, and types a word each time that
+// the terminal asks for a password.
+const atTerminal = `mkfifo keys; touch said
+script -qefc "$LINE" said <keys >/dev/null 2>&1 &
+exec 3>keys
+typed=0
+while kill -0 $! 2>/dev/null; do
+	if [ "$(grep -o 'password for' said | wc -l)" -gt $typed ]; then
+		echo "$WORD" >&3
+		typed=$((typed + 1))
+	fi
+	sleep 0.1
+done
+wait $!
+status=$?
+tr -d '\r' <said
+exit $status`
+
+// TestFixAsksForSudo: where sudo wants a password, sudo itself asks for it on
+// the terminal, once, and the server's side is mended.
+func TestFixAsksForSudo(t *testing.T) {
+	testenv.NeedRoot(t)
+	testenv.Need(t, "ssh", "sshd", "sudo", "script")
+	w := ordinary(t)
+	w.User = "deploy"
+	w.Files = append(w.Files,
+		File{Side: "server", Name: "sshd_config", Data: []byte("ClientAliveInterval 0\n")},
+		File{Side: "server", Name: "boot", Data: []byte("echo deploy:secret | chpasswd\necho 'deploy ALL=(ALL) ALL' >/etc/sudoers.d/deploy\nchmod 440 /etc/sudoers.d/deploy\n")},
+		File{Side: "client", Name: "~/.ssh/config", Mode: 0o600, Data: []byte("Host web1\n    User deploy\n")})
+	live, err := (&Lab{Program: builtProgram(t), Seed: 1}).Up(t.Context(), w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer live.Down()
+	type_ := func(word string) (string, int) {
+		t.Helper()
+		r, err := live.shell("cd $(mktemp -d); LINE='sshtay fix web1 --yes --side server' WORD="+word+"\n"+atTerminal, time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(r.Stdout), r.Exit
+	}
+	said, exit := type_("wrong")
+	if strings.Contains(said, "Done and proven") || exit == 0 {
+		t.Errorf("with a wrong password it ended with %d: %s", exit, said)
+	}
+	said, exit = type_("secret")
+	for _, want := range []string{"root is needed on web1", "[sudo] password for deploy on web1", "ClientAliveInterval 60", "Done and proven"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("it does not say %q: %s", want, said)
+		}
+	}
+	if strings.Contains(said, "secret") {
+		t.Error("the password is shown")
+	}
+	if r, err := live.shell("ssh web1 'sudo -n true' 2>&1; ssh web1 cat /etc/ssh/sshd_config.d/00-sshtay.conf", time.Minute); err != nil || !strings.Contains(string(r.Stdout), "ClientAliveInterval 60") {
+		t.Errorf("%v: %s", err, r.Stdout)
+	}
+}
