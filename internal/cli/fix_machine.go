@@ -44,7 +44,7 @@ func (sh *shell) remote(ctx context.Context, o fixOptions) (fixSide, error) {
 		return s, nil
 	}
 	asRoot, err := logIn(ctx, host.RemoteCommand{SSH: ssh, Sudo: true, Wait: o.timeout})
-	if errors.Is(err, host.ErrNoSudo) && sh.mayAsk() {
+	if errors.Is(err, host.ErrNoSudo) && !o.dryRun && !o.script && sh.mayAsk() {
 		fmt.Fprintf(sh.err, "sshtay: root is needed on %s, and sudo there may ask you for a password.\n", s.name)
 		asRoot, err = host.Local{}.AskingRemote(ctx, host.RemoteCommand{SSH: ssh, Wait: o.timeout + typing}, "[sudo] password for %p on "+strings.ReplaceAll(s.name, "%", "%%")+": ")
 	}
