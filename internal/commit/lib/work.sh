@@ -194,11 +194,12 @@ put_back() { # put_back WHY
 	fi
 	roll || return 0
 	slay "$DIR/worker"
-	k=$nth
-	while [ "$k" -gt 0 ]; do
+	k=$(value "$DIR/slain" upto)
+	while [ "${k:-0}" -lt "$nth" ]; do
+		k=$((${k:-0} + 1))
 		slay "$DIR/roll.$k"
-		k=$((k - 1))
 	done
+	{ printf 'upto=%s\n' "$((nth - 1))" >"$DIR/slain"; } 2>/dev/null
 	[ -n "$(value "$DIR/record" why)" ] || note why "$1"
 	bad=''
 	k=$EFFECTS
