@@ -9,7 +9,7 @@ TOOLS       := $(CURDIR)/.cache/bin
 STATICCHECK := $(TOOLS)/staticcheck
 GOVULNCHECK := $(TOOLS)/govulncheck
 PACKAGES    := openssh-client openssh-server sudo nftables iproute2 procps iputils-ping debootstrap \
-               tshark dropbear-bin tinysshd socat busybox dash fish csh tcsh zsh systemd passwd util-linux gcc libc6-dev
+               tshark dropbear-bin tinysshd socat busybox dash fish csh tcsh zsh systemd passwd util-linux acl attr e2fsprogs gcc libc6-dev
 
 .PHONY: test deps build vet unit lab cross vuln bench fuzz clean
 

@@ -91,6 +91,7 @@ do_effect() { # do_effect N
 	path=''
 	look_up "$1"
 	why="cannot write to $DIR"
+	true >"$DIR/out" # what was said so far has nothing to do with this
 	if [ -z "$path" ] && part "done_$1"; then
 		note already "$1" && say "$1. Was so already: $title."
 		return
@@ -151,7 +152,8 @@ serves() {
 
 # refuse ends it before anything was changed.
 refuse() { # refuse STATUS WHY
-	why="$2$([ ! -s "$DIR/out" ] || printf ' (%s)' "$(words)")"
+	why=$2
+	[ "$1" != 12 ] || [ ! -s "$DIR/out" ] || why="$2 ($(words))"
 	say "Nothing was changed: $why"
 	decide refused || exit 30
 	finish refused "$why"
