@@ -31,12 +31,12 @@ func TestUser(t *testing.T) {
 	testenv.NeedRoot(t)
 	w := newWorld(t)
 	os.Chmod(filepath.Dir(w.dir), 0o755)
-	home := w.file("home")
+	home := filepath.Join(filepath.Dir(w.dir), "home")
 	os.Mkdir(home, 0o700)
 	os.Chown(home, 12345, 12345)
 	w.m = asUser{inWorld{host.Local{}, []string{"HOME=" + home, "SSHTAY_ROOT=" + filepath.Dir(w.state), "SSHTAY_STATE=", "XDG_STATE_HOME="}}, host.Owner{UID: 12345, GID: 12345}}
 	w.state = home + "/.local/state/sshtay/changes"
-	tr := w.transaction("t1", w.create("home/.ssh/config", "Host *\n\tServerAliveInterval 60\n", 0o600))
+	tr := w.transaction("t1", w.create("../home/.ssh/config", "Host *\n\tServerAliveInterval 60\n", 0o600))
 	tr.Patience = 3 * time.Second
 	o, err := Apply(t.Context(), w.m, tr)
 	if err != nil || o.Code != OK || !strings.HasPrefix(o.Record.BootHook, "none: after a restart of this machine, run  sh ") {
