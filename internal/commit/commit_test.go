@@ -33,6 +33,8 @@ func (w *world) as(shell string) {
 // rich fills the world with files of all kinds, and returns effects on all of
 // them.
 func (w *world) rich() []change.Effect {
+	testenv.Need(w.t, "setfacl", "getfacl", "setfattr", "getfattr")
+	testenv.NeedRoot(w.t)
 	attributes := func(path string) string {
 		exec.Command("setfacl", "-m", "u:12:r,g:34:rw", path).Run()
 		exec.Command("setfattr", "-n", "user.note", "-v", "keep me", path).Run()

@@ -203,6 +203,39 @@ func TestDiskFills(t *testing.T) {
 	}
 }
 
+// TestChangedBetween: what somebody writes into a file before it is replaced is
+// left alone, and what he writes into the new one is kept, whatever becomes of it.
+func TestChangedBetween(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, name := range []string{"before", "after"} {
+		w.write("f", "old\n", 0o644)
+		w.write("bob", "old\n", 0o644)
+		write := change.Effect{Title: "let bob write", Commands: &change.Commands{Done: "false", Apply: "echo bob >>'" + w.file("f") + "'", Undo: ":"}}
+		tr := w.transaction(name, w.replace("bob", "new\n"), write, w.replace("f", "new\n"))
+		want, theirs := "old\nbob\n", w.file("f")
+		write.Commands.Done = "grep -q bob '" + w.file("f") + "'"
+		if name == "after" {
+			tr = w.transaction(name, w.replace("bob", "new\n"), w.replace("f", "new\n"), write)
+			tr.Changes[0].Verify = []change.Verification{{Title: "bob is right", Run: "false"}}
+			want, theirs = "old\n", w.state+"/after/theirs.2"
+		}
+		o, err := Apply(t.Context(), w.m, tr)
+		if err != nil || o.Code != PutBack || len(o.Record.Theirs) != 1 || o.Record.Theirs[0] != theirs {
+			t.Errorf("%s: %v, %v %+v\n%s", name, err, o.Err(), o, w.records())
+		}
+		if got, _ := os.ReadFile(w.file("f")); string(got) != want {
+			t.Errorf("%s: %q", name, got)
+		}
+		if got, _ := os.ReadFile(theirs); !strings.HasSuffix(string(got), "bob\n") {
+			t.Errorf("%s: bob wrote %q", name, got)
+		}
+		if got, _ := os.ReadFile(w.file("bob")); string(got) != "old\n" {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+}
+
 // TestUndoLater: what was confirmed is undone when nobody changed it since.
 func TestUndoLater(t *testing.T) {
 	t.Parallel()

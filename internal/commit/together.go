@@ -24,6 +24,10 @@ type Done struct {
 	Err     error // nil: it was applied and confirmed
 }
 
+// ErrUnproven is what a verification returns that could neither prove a change
+// nor disprove it: it stays, and waits for somebody to confirm it in time.
+var ErrUnproven = errors.New("that cannot be proven from here")
+
 // Together carries transactions out on several machines, or on one: all are
 // applied, then the caller verifies, over a way of his own, that the machines can
 // be reached and that what was wrong is right; then all are confirmed. Where one
@@ -57,6 +61,9 @@ func Together(ctx context.Context, works []Work, verify func(context.Context) er
 	defer cancel()
 	if failed == nil {
 		return done, confirmAll(ctx, done, say)
+	}
+	if errors.Is(failed, ErrUnproven) {
+		return done, failed
 	}
 	return done, errors.Join(failed, putBackAll(ctx, done, failed, say))
 }

@@ -37,6 +37,9 @@ copy() { cp -a "$1" "$2" 2>"$DIR/out" || cp -p "$1" "$2" 2>"$DIR/out"; }
 # looks prints the mode, with the signs of an ACL and a label, and the owners.
 looks() { ls -ldn "$1" 2>/dev/null | { read -r a b c d rest && printf '%s\n' "$a $c $d"; }; }
 
+# inode prints the number of a file, by which two names of it are known.
+inode() { ls -di "$1" 2>/dev/null | { read -r a rest && printf '%s\n' "$a"; }; }
+
 # keep_file makes the copy that stays, and what is needed beside the file. It
 # sets $why when that cannot be.
 keep_file() {
@@ -125,9 +128,14 @@ make_folder() {
 undo_file() {
 	why="cannot put back what was before: $title"
 	rm -f "$STAGE.new" 2>/dev/null
+	if [ -e "$STAGE.old" ] && [ "$(inode "$STAGE.old")" = "$(inode "$path")" ]; then
+		is "$path" "$old" || stays # it was never replaced: what is there is what was, and what somebody wrote into it
+		return 0
+	fi
 	if ! is "$path" "$old" && ! is "$path" "$new" && [ -e "$path" ]; then
-		copy "$path" "$DIR/theirs.$n" && note theirs "$DIR/theirs.$n" &&
-			say "Somebody changed it meanwhile: $title. That version is in $DIR/theirs.$n."
+		copy "$path" "$DIR/theirs.$n" || return 1
+		noted theirs "$DIR/theirs.$n" || note theirs "$DIR/theirs.$n"
+		say "Somebody changed it meanwhile: $title. That version is in $DIR/theirs.$n."
 	fi
 	if [ "$old" = none ]; then
 		rm -f "$path" 2>"$DIR/out"
@@ -150,10 +158,16 @@ undo_file() {
 	mv -f "$STAGE.old" "$path" 2>"$DIR/out" || return 1
 	settle "${folder:-/}"
 	if [ -n "$changed" ]; then
-		note theirs "$path" && say "Somebody changed it meanwhile, and that stays: $path"
+		stays
 		return 0
 	fi
 	is "$path" "$old"
+}
+
+stays() {
+	theirs=$(printf %s "$path" | tr '\n' ' ')
+	noted theirs "$theirs" || note theirs "$theirs"
+	say "Somebody changed it meanwhile, and that stays: $path"
 }
 
 # tidy takes away what stood beside the files.

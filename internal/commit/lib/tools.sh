@@ -78,8 +78,8 @@ runs() {
 }
 
 # apart runs this program with the words given in a session of its own, where
-# the end of ours does not reach it, and gives its process as $!.
-# What it says goes to $said.
+# the end of ours does not reach it, and gives its process as $!. What it says
+# goes to $said. It takes no open file along: somebody may wait for its end.
 apart() {
 	if have setsid; then
 		SSHTAY_WORK=$DIR setsid sh "$DIR/run" "$@" </dev/null >"$said" 2>&1 &
@@ -91,7 +91,7 @@ apart() {
 			SSHTAY_WORK=$DIR exec sh "$DIR/run" "$@"
 		) </dev/null >"$said" 2>&1 &
 	fi
-}
+} 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
 
 # alone does that and waits for it, shows what it said and returns its status.
 alone() {

@@ -91,6 +91,7 @@ do_effect() { # do_effect N
 	path=''
 	look_up "$1"
 	why="cannot write to $DIR"
+	true >"$DIR/out" # what was said so far has nothing to do with this
 	if [ -z "$path" ] && part "done_$1"; then
 		note already "$1" && say "$1. Was so already: $title."
 		return
@@ -151,7 +152,8 @@ serves() {
 
 # refuse ends it before anything was changed.
 refuse() { # refuse STATUS WHY
-	why="$2$([ ! -s "$DIR/out" ] || printf ' (%s)' "$(words)")"
+	why=$2
+	[ "$1" != 12 ] || [ ! -s "$DIR/out" ] || why="$2 ($(words))"
 	say "Nothing was changed: $why"
 	decide refused || exit 30
 	finish refused "$why"
@@ -194,11 +196,12 @@ put_back() { # put_back WHY
 	fi
 	roll || return 0
 	slay "$DIR/worker"
-	k=$nth
-	while [ "$k" -gt 0 ]; do
+	k=$(value "$DIR/slain" upto)
+	while [ "${k:-0}" -lt "$nth" ]; do
+		k=$((${k:-0} + 1))
 		slay "$DIR/roll.$k"
-		k=$((k - 1))
 	done
+	{ printf 'upto=%s\n' "$((nth - 1))" >"$DIR/slain"; } 2>/dev/null
 	[ -n "$(value "$DIR/record" why)" ] || note why "$1"
 	bad=''
 	k=$EFFECTS
