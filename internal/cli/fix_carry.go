@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
+	"sshtay/internal/change"
 	"sshtay/internal/commit"
 	"sshtay/internal/report"
 	"sshtay/internal/visible"
@@ -28,6 +30,7 @@ func (sh *shell) carryOut(ctx context.Context, o fixOptions, w *fixWork, before 
 	}
 	var proof report.Comparison
 	checked := false
+	door := sh.door(ctx, o, w)
 	prove := func(ctx context.Context) error {
 		say("proof    checking again over new connections")
 		_, after, err := sh.diagnosed(ctx, o.checkOptions)
@@ -38,7 +41,7 @@ func (sh *shell) carryOut(ctx context.Context, o fixOptions, w *fixWork, before 
 		if still := proof.Still(); len(still) > 0 {
 			return errors.New(report.InSentences(still))
 		}
-		return nil
+		return door(ctx)
 	}
 	done, err := commit.Together(ctx, works, prove, func(name, what string) {
 		say("%s: %s", visible.Line(name, 60), visible.Line(what, 400))
@@ -54,6 +57,37 @@ func (sh *shell) carryOut(ctx context.Context, o fixOptions, w *fixWork, before 
 	return sh.endFix(o, w, done, proof, err)
 }
 
+// door looks at the door of this machine before its own sshd is changed, by a
+// new connection to it, and returns what looks again afterwards: it must not be
+// shut, and where nothing can be seen of it from here, somebody has to log in. A
+// host is checked over new connections anyway.
+func (sh *shell) door(ctx context.Context, o fixOptions, w *fixWork) func(context.Context) error {
+	changes := slices.ContainsFunc(w.sides, func(s fixSide) bool {
+		return slices.ContainsFunc(s.t.Changes, func(c change.Change) bool { return len(c.Services) > 0 })
+	})
+	if !o.target.Local() || !changes {
+		return func(context.Context) error { return nil }
+	}
+	o.target.Given, o.terminal = "localhost", false
+	before := doorOf(ctx, o)
+	return func(ctx context.Context) error {
+		after := doorOf(ctx, o)
+		switch kex := slices.Index(report.Stages, "kex"); {
+		case after < before:
+			return errors.New("a new connection to this machine's own sshd gets less far than before")
+		case after < kex:
+			return fmt.Errorf("whether others can log in: %w", commit.ErrUnproven)
+		}
+		return nil
+	}
+}
+
+// doorOf is how far a new connection to this machine's own sshd gets.
+func doorOf(ctx context.Context, o fixOptions) int {
+	_, r := runDiagnosis(ctx, o.checkOptions)
+	return slices.Index(report.Stages, r.Reached)
+}
+
 // endFix says how it ended, and what to type to undo it.
 func (sh *shell) endFix(o fixOptions, w *fixWork, done []commit.Done, proof report.Comparison, err error) error {
 	if err != nil {
@@ -62,6 +96,9 @@ func (sh *shell) endFix(o fixOptions, w *fixWork, done []commit.Done, proof repo
 			if s := d.Outcome.Record.State; s == commit.Confirmed || s != "" && !s.Ended() {
 				hint = strings.TrimSpace("sshtay rollback " + o.target.Given)
 			}
+		}
+		if errors.Is(err, commit.ErrUnproven) {
+			hint = "log in to this machine from elsewhere, and there: sshtay confirm"
 		}
 		return exitError{exitUndone, err.Error(), hint}
 	}
