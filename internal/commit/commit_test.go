@@ -5,6 +5,7 @@ package commit
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"sshtay/internal/change"
+	"sshtay/internal/host"
 	"sshtay/internal/testenv"
 )
 
@@ -127,35 +129,82 @@ func (w *world) attributesOf(name string) string {
 	return strings.Trim(strconv.Quote(string(out)), `"`)
 }
 
-func TestCarry(t *testing.T) {
+// carried is [Together] on one machine.
+func carried(ctx context.Context, m host.Host, tr Transaction, verify func(context.Context) error) (Outcome, error) {
+	done, err := Together(ctx, []Work{{"it", m, tr}}, verify, func(string, string) {})
+	return done[0].Outcome, err
+}
+
+func TestTogether(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	tr := w.richTransaction("t1")
 	before := w.snapshot()
 	applied := ""
-	o, err := Carry(t.Context(), w.m, tr, func(context.Context) error {
+	o, err := carried(t.Context(), w.m, tr, func(context.Context) error {
 		applied = w.content()
 		return errors.New("no new login: \x1b[31mrefused")
 	})
-	if err != nil || o.Code != PutBack || o.Record.State != RolledBack || !strings.Contains(o.Err().Error(), `no new login: \x1b[31mrefused`) {
-		t.Fatalf("%v, %v %+v", err, o.Err(), o)
+	if err == nil || o.Record.State != RolledBack || !strings.Contains(o.Record.Why, `no new login: \x1b[31mrefused`) {
+		t.Fatalf("%v, %+v", err, o)
 	}
 	if w.snapshot() != before || applied == w.content() {
 		t.Errorf("not put back: %s", w.snapshot())
 	}
 	tr.ID = "t2"
-	if o, err = Carry(t.Context(), w.m, tr, func(context.Context) error { return nil }); err != nil || o.Code != OK || o.Record.State != Confirmed || w.content() != applied {
-		t.Fatalf("%v, %v %+v", err, o.Err(), o)
+	if o, err = carried(t.Context(), w.m, tr, func(context.Context) error { return nil }); err != nil || o.Record.State != Confirmed || w.content() != applied {
+		t.Fatalf("%v, %+v", err, o)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	tr = w.transaction("t3", w.replace("sshd_config", "x\n"))
-	if o, err = Carry(ctx, w.m, tr, func(context.Context) error { cancel(); return nil }); err != nil || o.Code != PutBack || w.content() != applied {
-		t.Fatalf("cancelled: %v, %v %+v", err, o.Err(), o)
+	if o, err = carried(ctx, w.m, tr, func(context.Context) error { cancel(); return nil }); err == nil || o.Record.State != RolledBack || w.content() != applied {
+		t.Fatalf("cancelled: %v, %+v", err, o)
 	}
 	all, err := History(t.Context(), w.m)
 	if err != nil || len(all) != 3 || all[0].State != RolledBack || all[1].State != Confirmed || all[2].State != RolledBack || all[1].ID != "t2" ||
 		all[0].Title != "try t1" || all[0].By != "a test" || all[0].Effects != 10 {
 		t.Errorf("history: %+v, %v", all, err)
+	}
+}
+
+// TestTogetherOnTwo: when the second machine cannot be changed, the first is
+// put back, and nobody verifies anything.
+func TestTogetherOnTwo(t *testing.T) {
+	t.Parallel()
+	one, two := newWorld(t), newWorld(t)
+	for _, w := range []*world{one, two} {
+		w.write("sshd_config", "Port 22\n", 0o644)
+	}
+	works := []Work{
+		{"one", one.m, one.transaction("t1", one.replace("sshd_config", "x\n"))},
+		{"two", two.m, two.transaction("t1", two.replace("sshd_config", "x\n"))},
+	}
+	if err := os.WriteFile(two.dir+"/sshd_config", []byte("somebody else was here\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	before, theirs := one.snapshot(), two.snapshot()
+	var said []string
+	done, err := Together(t.Context(), works, func(context.Context) error { t.Error("verified"); return nil }, func(name, what string) { said = append(said, name+": "+what) })
+	if err == nil || !strings.Contains(err.Error(), "two: nothing was changed") || len(done) != 2 || done[0].Outcome.Record.State != RolledBack || one.snapshot() != before || two.snapshot() != theirs {
+		t.Errorf("%v, %+v\n%s", err, done, one.snapshot())
+	}
+	if want := []string{"one: everything is as it was"}; len(said) != 2 || said[1] != want[0] {
+		t.Errorf("said %q", said)
+	}
+}
+
+// TestTogetherUnproven: what can be neither proven nor disproven waits for
+// somebody.
+func TestTogetherUnproven(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.write("sshd_config", "Port 22\n", 0o644)
+	o, err := carried(t.Context(), w.m, w.transaction("t1", w.replace("sshd_config", "x\n")), func(context.Context) error { return fmt.Errorf("nobody is there: %w", ErrUnproven) })
+	if !errors.Is(err, ErrUnproven) || o.Record.State != Waiting {
+		t.Fatalf("%v, %+v", err, o)
+	}
+	if o, err = Confirm(t.Context(), w.m, "t1"); err != nil || o.Record.State != Confirmed {
+		t.Errorf("%v, %+v", err, o)
 	}
 }
 

@@ -31,7 +31,7 @@ func (c *trial) overSSH() host.Host {
 func TestRemote(t *testing.T) {
 	t.Parallel()
 	c := newTrial(t, good, time.Minute)
-	o, err := Carry(t.Context(), c.overSSH(), c.tr, func(context.Context) error { return c.sshd.LogsIn() })
+	o, err := carried(t.Context(), c.overSSH(), c.tr, func(context.Context) error { return c.sshd.LogsIn() })
 	if err != nil || o.Code != OK || o.Record.State != Confirmed {
 		t.Fatalf("%v, %v\n%s", err, o.Err(), o.Said)
 	}

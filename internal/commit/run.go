@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"sshtay/internal/host"
 	"sshtay/internal/visible"
@@ -110,42 +109,6 @@ func told(ctx context.Context, m host.Host, id, word, why string) (Outcome, erro
 		return Outcome{}, fmt.Errorf("%q is no name of a change", id)
 	}
 	return ask(ctx, m, nil, `DIR=$STATE/$1; tell "$2" "$3" "$MARK"`, id, word, why)
-}
-
-// Carry applies a transaction, has the caller verify over a way of his own that
-// the machine can be reached and that the fact that was wrong is right, and
-// confirms it, or else puts everything back. The outcome of a verification that
-// failed is [PutBack], and why is in its record. An end of the context counts as
-// a failure.
-func Carry(ctx context.Context, m host.Host, t Transaction, verify func(context.Context) error) (Outcome, error) {
-	o, err := Apply(ctx, m, t)
-	if err != nil || o.Code != OK {
-		return o, err
-	}
-	limited, cancel := context.WithTimeout(ctx, t.patience())
-	failed := verify(limited)
-	cancel()
-	if failed == nil {
-		failed = ctx.Err()
-	}
-	// What was begun is brought to its end even when nobody wants it any more.
-	ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
-	defer cancel()
-	if failed == nil {
-		confirmed, err := Confirm(ctx, m, t.ID)
-		if err != nil {
-			return o, fmt.Errorf("cannot confirm it, so that the machine will put it back at %s: %w", clock(o), err)
-		}
-		return confirmed, nil
-	}
-	back, err := Rollback(ctx, m, t.ID, visible.Line(failed.Error(), 250))
-	if err != nil {
-		return o, fmt.Errorf("%w; and cannot have it put back now, so that the machine does it by itself at %s: %w", failed, clock(o), err)
-	}
-	if back.Code == OK {
-		back.Code = PutBack
-	}
-	return back, nil
 }
 
 func clock(o Outcome) string { return o.Record.Until.Format("15:04:05") }
