@@ -163,7 +163,7 @@ func (r *idleRun) put(facts *fact.Set, f idle.Result, path string) {
 func nothingLost(f idle.Result) string {
 	switch {
 	case f.Low > 0:
-		return "every silence was survived"
+		return "every silence that was tried was survived"
 	case f.Refused != "":
 		return "no connection could be left silent: " + f.Refused
 	}

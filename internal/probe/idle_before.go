@@ -79,13 +79,7 @@ func beforeLogin(ctx context.Context, env *Env, facts *fact.Set, to netip.AddrPo
 // nothing more.
 func idleBare(env *Env, to netip.AddrPort) func(context.Context) (*idleConn, error) {
 	return func(ctx context.Context) (*idleConn, error) {
-		local, err := source(ctx, env, to.Addr())
-		if err != nil {
-			return nil, err
-		}
-		o := sock.Options{Timeout: connectTime}
-		o.Local, _ = local.(*net.TCPAddr)
-		conn, err := sock.Dial(ctx, to, o)
+		conn, err := dialAsUser(ctx, env, to, sock.Options{})
 		if err != nil {
 			return nil, err
 		}

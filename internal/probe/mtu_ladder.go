@@ -121,11 +121,5 @@ func leave(ctx context.Context, conn *net.TCPConn, rest []byte) {
 
 // dial makes a connection of an experiment, from where the user's would come.
 func (m *mtuRun) dial(ctx context.Context, o sock.Options) (*net.TCPConn, error) {
-	local, err := source(ctx, m.env, m.to.Addr())
-	if err != nil {
-		return nil, err
-	}
-	o.Local, _ = local.(*net.TCPAddr)
-	o.Timeout = connectTime
-	return sock.Dial(ctx, m.to, o)
+	return dialAsUser(ctx, m.env, m.to, o)
 }

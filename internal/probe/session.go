@@ -2,6 +2,7 @@ package probe
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -71,18 +72,8 @@ func openSession(ctx context.Context, env *Env, to netip.AddrPort, t trial) (*se
 	if !t.Allowed && !env.Budget.Take() {
 		return nil, errNoBudget
 	}
-	if t.Socket.Local == nil {
-		local, err := source(ctx, env, to.Addr())
-		if err != nil {
-			return nil, err
-		}
-		t.Socket.Local, _ = local.(*net.TCPAddr)
-	}
-	if t.Socket.Timeout == 0 {
-		t.Socket.Timeout = connectTime
-	}
 	t.Socket.KeepAlive = t.Socket.KeepAlive || env.value("tcpkeepalive") != "no" && !t.Silent
-	conn, err := sock.Dial(ctx, to, t.Socket)
+	conn, err := dialAsUser(ctx, env, to, t.Socket)
 	if err != nil {
 		return nil, err
 	}
@@ -104,6 +95,20 @@ func openSession(ctx context.Context, env *Env, to netip.AddrPort, t trial) (*se
 	}
 	s.Addr = to
 	return s, nil
+}
+
+// dialAsUser connects from where the user's ssh would, unless the options say
+// otherwise.
+func dialAsUser(ctx context.Context, env *Env, to netip.AddrPort, o sock.Options) (*net.TCPConn, error) {
+	if o.Local == nil {
+		local, err := source(ctx, env, to.Addr())
+		if err != nil {
+			return nil, err
+		}
+		o.Local, _ = local.(*net.TCPAddr)
+	}
+	o.Timeout = cmp.Or(o.Timeout, connectTime)
+	return sock.Dial(ctx, to, o)
 }
 
 // newSession starts ssh, on a connection of ours or without one. Clean gives
