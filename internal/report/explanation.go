@@ -310,7 +310,7 @@ func (t *terminal) reading(e Explanation) {
 		t.beside(0, "", words(normal, count(r.Cut, "line", "lines")+" too long to be read to the end"))
 	}
 	if r.ClockBack > 0 {
-		t.beside(0, "", words(normal, fmt.Sprintf("the clock of the log went back %d times", r.ClockBack)))
+		t.beside(0, "", words(normal, "the clock of the log went back "+count(r.ClockBack, "time", "times")))
 	}
 	for _, p := range r.Problems {
 		t.beside(0, "problem", words(red, visible.Line(p, lineLetters)))
