@@ -9,7 +9,7 @@ TOOLS       := $(CURDIR)/.cache/bin
 STATICCHECK := $(TOOLS)/staticcheck
 GOVULNCHECK := $(TOOLS)/govulncheck
 PACKAGES    := openssh-client openssh-server sudo nftables iproute2 procps iputils-ping debootstrap \
-               tshark dropbear-bin tinysshd socat busybox dash fish csh tcsh zsh systemd passwd util-linux gcc libc6-dev \
+               tshark systemd-journal-remote dropbear-bin tinysshd socat busybox dash fish csh tcsh zsh systemd passwd util-linux gcc libc6-dev \
                acl attr fail2ban
 
 .PHONY: test deps build vet unit lab cross vuln bench fuzz clean
