@@ -126,6 +126,25 @@ func TestTables(t *testing.T) {
 	}
 }
 
+// TestTroubles: where a server's own words name a cause, the tables here think
+// of it too: it is among the three likeliest.
+func TestTroubles(t *testing.T) {
+	named := 0
+	for s := range sshlog.Symptoms() {
+		if s.Cause() == "" {
+			continue
+		}
+		named++
+		ranking := rank([]*sshlog.Seen{{Symptom: s, N: 1, Lines: []string{"x"}}}, false)
+		if at := place(report.Explanation{Ranking: ranking}, s.Cause()); at < 1 || at > 3 || s.Kind() == sshlog.NoKind {
+			t.Errorf("%v names %s, which is number %d here", s, s.Cause(), at)
+		}
+	}
+	if named < 20 {
+		t.Errorf("only %d symptoms name a cause", named)
+	}
+}
+
 // TestWeights: they are shares of a whole, whatever was seen.
 func TestWeights(t *testing.T) {
 	var all []sshlog.Symptom

@@ -104,8 +104,21 @@ func TestHistoryOfAServer(t *testing.T) {
 		t.Errorf("sshtay check does not tell the history: %s%s", r.Stdout, r.Stderr)
 	}
 
+	r := onServer(nobody, "sshtay explain --since 1h")
+	if said := string(r.Stdout) + string(r.Stderr); r.Exit != 3 || !strings.Contains(said, "/var/log/auth.log: this account may not read it") || !strings.Contains(said, "root") {
+		t.Errorf("without the right to read: %d %s", r.Exit, said)
+	}
+
+	// A bundle tells the same elsewhere, and nothing of names when that is asked.
+	for _, flag := range []string{"", " --anonymise"} {
+		r := onServer(root, "rm -f /tmp/b.tgz; sshtay bundle -o /tmp/b.tgz"+flag+" 2>/dev/null; sshtay check --bundle /tmp/b.tgz; tar -xzOf /tmp/b.tgz")
+		if said := string(r.Stdout); !strings.Contains(said, "at least 3 × sshd dropped connections because") || strings.Contains(said, "198.51.100.7") != (flag == "") {
+			t.Errorf("the bundle%s tells %s%s", flag, said[:min(len(said), 3000)], r.Stderr)
+		}
+	}
+
 	// The same lines in a journal, and no files.
-	r := onServer(root, journalOf)
+	r = onServer(root, journalOf)
 	if r.Exit != 0 {
 		t.Fatalf("no journal was made: %s%s", r.Stdout, r.Stderr)
 	}

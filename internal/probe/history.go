@@ -3,6 +3,7 @@ package probe
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -35,7 +36,7 @@ var History = Probe{Name: "history", Yields: []fact.Any{fact.LogHistory}, Run: f
 	var story sshlog.Story
 	h := run.Read(ctx, &story)
 	if len(h.Sources) == 0 {
-		reason := "no log of sshd was found here"
+		reason := fmt.Sprintf("no log of sshd here has lines of the last %d days", historyDays)
 		if len(h.Unread) > 0 {
 			reason = h.Unread[0].Name + ": " + h.Unread[0].Why
 		}

@@ -178,15 +178,15 @@ func (r *HistoryRun) journal() (folder string, readable bool) {
 	return folder, false
 }
 
-// entries has journalctl print entries, which are read as they come. A zero
-// until is now.
+// entries has journalctl print entries, which are read as they come: from a
+// second on, and up to the begin of another one. A zero until is now.
 func (r *HistoryRun) entries(ctx context.Context, folder string, since, until time.Time, which []string) {
 	argv := []string{"journalctl", "--no-pager", "-q", "-o", "short-unix", "--since=@" + strconv.FormatInt(since.Unix(), 10)}
 	if r.Root != "" {
 		argv = append(argv, "-D", folder)
 	}
 	if !until.IsZero() {
-		argv = append(argv, "--until=@"+strconv.FormatInt(until.Unix(), 10))
+		argv = append(argv, "--until=@"+strconv.FormatInt(until.Unix()-1, 10)+".999999")
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

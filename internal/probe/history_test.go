@@ -189,3 +189,13 @@ func FuzzHistory(f *testing.F) {
 		}
 	})
 }
+
+// has says whether a trouble was counted so often.
+func has(all []fact.Trouble, symptom string, count int) bool {
+	for _, t := range all {
+		if t.Symptom == symptom {
+			return t.Count == count
+		}
+	}
+	return false
+}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -131,11 +132,7 @@ func ExplainText(w io.Writer, e Explanation, o TextOptions) error {
 	t.hang("", append(words(bold, "What "+source(e)+":"), words(normal, headline(e))...))
 	t.blank()
 	t.history(historyNotes(e.History))
-	symptoms := e.Symptoms
-	if e.History != nil { // it has told of each
-		symptoms = nil
-	}
-	for i, s := range symptoms {
+	for i, s := range notTold(e) {
 		t.item(0, once(i, "seen"), words(normal, symptomLine(s)))
 		for _, l := range s.Lines[:min(len(s.Lines), 1)] {
 			t.beside(0, "", words(dim, quoted(l)))
@@ -158,6 +155,19 @@ func ExplainText(w io.Writer, e Explanation, o TextOptions) error {
 	}
 	_, err := io.WriteString(w, t.b.String())
 	return err
+}
+
+// inTotals are the symptoms that a history counts in its first line.
+var inTotals = []string{"client-failed-auth", "client-unknown-user", "client-said-nothing", "client-not-ssh"}
+
+// notTold are the symptoms that the history, where there is one, has not told.
+func notTold(e Explanation) []Symptom {
+	if e.History == nil {
+		return e.Symptoms
+	}
+	return slices.DeleteFunc(slices.Clone(e.Symptoms), func(s Symptom) bool {
+		return slices.Contains(inTotals, s.Symptom) || slices.ContainsFunc(e.History.Troubles, func(t fact.Trouble) bool { return t.Symptom == s.Symptom })
+	})
 }
 
 // onTheServer says where a command without a host is to be typed.
@@ -310,7 +320,7 @@ func (t *terminal) reading(e Explanation) {
 		t.beside(0, "", words(normal, count(r.Cut, "line", "lines")+" too long to be read to the end"))
 	}
 	if r.ClockBack > 0 {
-		t.beside(0, "", words(normal, fmt.Sprintf("the clock of the log went back %d times", r.ClockBack)))
+		t.beside(0, "", words(normal, "the clock of the log went back "+count(r.ClockBack, "time", "times")))
 	}
 	for _, p := range r.Problems {
 		t.beside(0, "problem", words(red, visible.Line(p, lineLetters)))
