@@ -9,6 +9,7 @@ import (
 
 	"sshtay/internal/cause"
 	"sshtay/internal/fact"
+	"sshtay/internal/remedy"
 )
 
 // A page is a report in the words and the order in which a person reads it.
@@ -29,6 +30,7 @@ type page struct {
 	unclear  []string // could not be judged
 	unseen   []note   // by reason, with the most telling facts
 	hint     string   // how to let more be seen
+	mend     string   // what to type to have something mended, or ""
 
 	spent string
 	made  string // when, and by which version
@@ -97,6 +99,11 @@ func newPage(r Report) page {
 		if json.Unmarshal(f.Value, &h) == nil {
 			p.history = historyNotes(&h)
 		}
+	}
+	if slices.ContainsFunc(r.Findings, func(f Finding) bool {
+		return slices.ContainsFunc(f.Remedies, func(m Remedy) bool { return m.Side != string(remedy.Network) })
+	}) {
+		p.mend = strings.TrimSpace("sshtay fix " + cleanName(r.Target.Given))
 	}
 	p.unseen = unseen(r.Missing)
 	if r.NoLogin && len(p.unseen) > 0 {

@@ -47,7 +47,7 @@ func (t *terminal) change(n int, m PlanMachine, c PlanChange) {
 	t.blank()
 	ws := append(words(bold, cleanLine(m.Name)+": "+cleanLine(c.Title)), word{"[" + cleanLine(strings.Join(c.Causes, ", ")) + "]", dim})
 	t.hang(fmt.Sprintf("%d. ", n), ws)
-	t.hang("   ", words(normal, inWords(c.Risk)))
+	t.hang("   ", words(normal, riskNamed(c.Risk)))
 	for _, f := range c.Files {
 		t.diff(f.Diff)
 	}
@@ -65,6 +65,14 @@ func (t *terminal) change(n int, m PlanMachine, c PlanChange) {
 	for i, note := range c.Notes {
 		t.item(3, once(i, "note"), words(normal, cleanLine(note)))
 	}
+}
+
+// riskNamed is a risk by the name that --accept-risk takes, and in words.
+func riskNamed(risk string) string {
+	if w, ok := plain[risk]; ok {
+		return cleanName(risk) + ": " + w
+	}
+	return cleanName(risk)
 }
 
 func pad(s string, width int) string { return s + strings.Repeat(" ", max(0, width-len(s))) }

@@ -141,6 +141,9 @@ func (t *terminal) foot(p page) {
 		t.item(0, once(i, "not seen"), append(words(normal, n.name+":"), words(dim, n.says)...))
 	}
 	t.beside(0, "", words(normal, p.hint))
+	if p.mend != "" {
+		t.beside(0, "mend", append([]word{{p.mend, cyan}}, words(normal, "shows what can be changed from here, and asks")...))
+	}
 	t.beside(0, "spent", words(dim, p.spent))
 }
 
