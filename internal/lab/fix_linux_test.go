@@ -42,7 +42,7 @@ func TestFixAsksForSudo(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer live.Down()
-	type_ := func(word string) (string, int) {
+	typing := func(word string) (string, int) {
 		t.Helper()
 		r, err := live.shell("cd $(mktemp -d); LINE='sshtay fix web1 --yes --side server' WORD="+word+"\n"+atTerminal, time.Minute)
 		if err != nil {
@@ -50,11 +50,13 @@ func TestFixAsksForSudo(t *testing.T) {
 		}
 		return string(r.Stdout), r.Exit
 	}
-	said, exit := type_("wrong")
+	said, exit := typing("wrong")
 	if strings.Contains(said, "Done and proven") || exit == 0 {
 		t.Errorf("with a wrong password it ended with %d: %s", exit, said)
 	}
-	said, exit = type_("secret")
+	if said, exit = typing("secret"); exit != 0 {
+		t.Errorf("it ended with %d", exit)
+	}
 	for _, want := range []string{"root is needed on web1", "[sudo] password for deploy on web1", "ClientAliveInterval 60", "Done and proven"} {
 		if !strings.Contains(said, want) {
 			t.Errorf("it does not say %q: %s", want, said)
