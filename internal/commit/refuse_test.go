@@ -208,7 +208,7 @@ func TestDiskFills(t *testing.T) {
 func TestChangedBetween(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	for _, name := range []string{"before", "after"} {
+	for _, name := range []string{"before", "after", "restored"} {
 		w.write("f", "old\n", 0o644)
 		w.write("bob", "old\n", 0o644)
 		write := change.Effect{Title: "let bob write", Commands: &change.Commands{Done: "false", Apply: "echo bob >>'" + w.file("f") + "'", Undo: ":"}}
@@ -219,6 +219,11 @@ func TestChangedBetween(t *testing.T) {
 			tr = w.transaction(name, w.replace("bob", "new\n"), w.replace("f", "new\n"), write)
 			tr.Changes[0].Verify = []change.Verification{{Title: "bob is right", Run: "false"}}
 			want, theirs = "old\n", w.state+"/after/theirs.2"
+		}
+		if name == "restored" { // into the old one that is there again, while the rest is still being undone, and that is killed
+			write.Commands = &change.Commands{Done: "[ -e '" + w.file("begun") + "' ]", Apply: ": >'" + w.file("begun") + "'", Undo: "[ -e '" + w.file("once") + "' ] || { : >'" + w.file("once") + "'; echo bob >>'" + w.file("f") + "'; kill -9 $PPID; }"}
+			tr = w.transaction(name, w.replace("bob", "new\n"), write, w.replace("f", "new\n"))
+			tr.Changes[0].Verify = []change.Verification{{Title: "bob is right", Run: "false"}}
 		}
 		o, err := Apply(t.Context(), w.m, tr)
 		if err != nil || o.Code != PutBack || len(o.Record.Theirs) != 1 || o.Record.Theirs[0] != theirs {

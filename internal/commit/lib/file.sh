@@ -37,9 +37,6 @@ copy() { cp -a "$1" "$2" 2>"$DIR/out" || cp -p "$1" "$2" 2>"$DIR/out"; }
 # looks prints the mode, with the signs of an ACL and a label, and the owners.
 looks() { ls -ldn "$1" 2>/dev/null | { read -r a b c d rest && printf '%s\n' "$a $c $d"; }; }
 
-# inode prints the number of a file, by which two names of it are known.
-inode() { ls -di "$1" 2>/dev/null | { read -r a rest && printf '%s\n' "$a"; }; }
-
 # keep_file makes the copy that stays, and what is needed beside the file. It
 # sets $why when that cannot be.
 keep_file() {
@@ -128,8 +125,8 @@ make_folder() {
 undo_file() {
 	why="cannot put back what was before: $title"
 	rm -f "$STAGE.new" 2>/dev/null
-	if [ -e "$STAGE.old" ] && [ "$(inode "$STAGE.old")" = "$(inode "$path")" ]; then
-		is "$path" "$old" || stays # it was never replaced: what is there is what was, and what somebody wrote into it
+	if { [ "$path" -ef "$STAGE.old" ] || [ "$path" -ef "$DIR/keep.$n" ]; } 2>/dev/null; then
+		is "$path" "$old" || stays # this is the old file, never replaced or put back already, and what somebody wrote into it
 		return 0
 	fi
 	if ! is "$path" "$old" && ! is "$path" "$new" && [ -e "$path" ]; then

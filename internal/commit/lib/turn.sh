@@ -79,7 +79,10 @@ roll() {
 		fi
 		[ "$nth" -gt 0 ] && slay "$DIR/roll.$nth"
 		waited=0
-		ln "$DIR/roller.$$" "$DIR/roll.$((nth + 1))" 2>/dev/null && return 0
+		if ln "$DIR/roller.$$" "$DIR/roll.$((nth + 1))" 2>/dev/null; then
+			rm -f "$DIR/roller.$$"
+			return 0
+		fi
 		[ -e "$DIR/roll.$((nth + 1))" ] || return 0 # no room for a file: rather two at once than nobody
 	done
 	rm -f "$DIR/roller.$$"
