@@ -67,25 +67,36 @@ func (m *mtuRun) openTap(ctx context.Context, t trial) (*tap, error) {
 // login waits for the session and our command in it, and no longer than data
 // moves.
 func (p *tap) login(ctx context.Context) error {
-	ctx, cut := context.WithCancelCause(ctx)
-	defer cut(nil)
-	go func() {
-		err := poll(ctx, p.Conn, func(now time.Time, i sock.Info) (bool, error) {
-			if at := p.stall.look(now, i); at != "" {
-				return true, stuckError{at}
-			}
-			return false, nil
-		})
-		if err != nil {
-			cut(err)
-		}
-	}()
+	ctx, cut, stop := p.watched(ctx, func(time.Time, sock.Info) {})
+	defer stop()
 	if err := p.Await(ctx, sshlog.Session); err != nil {
 		return err
 	}
 	late := time.AfterFunc(answerTime, func() { cut(errNoTap) })
 	defer late.Stop()
 	return p.await(ctx, func() bool { return p.ready })
+}
+
+// watched ends a context when the connection is stuck; also is told what the
+// kernel says at every look. The caller calls stop, after which nobody looks any
+// more.
+func (p *tap) watched(ctx context.Context, also func(time.Time, sock.Info)) (_ context.Context, cut context.CancelCauseFunc, stop func()) {
+	ctx, cut = context.WithCancelCause(ctx)
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		err := poll(ctx, p.Conn, func(now time.Time, i sock.Info) (bool, error) {
+			if at := p.stall.look(now, i); at != "" {
+				return true, stuckError{at}
+			}
+			also(now, i)
+			return false, nil
+		})
+		if err != nil {
+			cut(err)
+		}
+	}()
+	return ctx, cut, func() { cut(nil); <-over }
 }
 
 // read counts what comes.
@@ -134,8 +145,6 @@ func (p *tap) await(ctx context.Context, enough func() bool) error {
 // is short and arrives shows that what is long vanished. A nil error means that
 // all came.
 func (p *tap) ask(ctx context.Context, n, extra int) error {
-	ctx, cut := context.WithCancelCause(ctx)
-	defer cut(nil)
 	p.mu.Lock()
 	p.came = 0
 	p.mu.Unlock()
@@ -144,22 +153,14 @@ func (p *tap) ask(ctx context.Context, n, extra int) error {
 		p.stall = stall{last: info.OutOfOrder, lossy: p.m.lossy}
 	}
 	fmt.Fprintf(p.IO, "%d %s\n", n, strings.Repeat("x", extra))
-	go func() {
-		begun, nudged := time.Now(), false
-		err := poll(ctx, p.Conn, func(now time.Time, i sock.Info) (bool, error) {
-			if at := p.stall.look(now, i); at != "" {
-				return true, stuckError{at}
-			}
-			if !nudged && now.Sub(begun) > 150*time.Millisecond+2*i.RTT {
-				nudged = true
-				io.WriteString(p.IO, "8 x\n")
-			}
-			return false, nil
-		})
-		if err != nil {
-			cut(err)
+	begun, nudged := time.Now(), false
+	ctx, _, stop := p.watched(ctx, func(now time.Time, i sock.Info) {
+		if !nudged && now.Sub(begun) > 150*time.Millisecond+2*i.RTT {
+			nudged = true
+			io.WriteString(p.IO, "8 x\n")
 		}
-	}()
+	})
+	defer stop()
 	err := p.await(ctx, func() bool { return p.came >= n })
 	p.stuck = err != nil
 	return err
