@@ -317,7 +317,7 @@ func (r *idleRun) look(ctx context.Context) {
 		if at, is := c.heard(now); is {
 			r.plan.Spoke(at, c.id, at-c.since)
 			c.since = at
-			c.seen, _ = c.ssh.Info()
+			c.seen, _ = c.line.Info()
 		}
 		talks := !c.silent && !c.over && time.Since(c.talked) > every
 		c.turn.Unlock()
