@@ -103,7 +103,7 @@ func plan(o Options) [][]probe.Probe {
 	case o.Target.Local():
 		return [][]probe.Probe{{probe.Config, probe.Local, probe.History}}
 	case o.Login:
-		return [][]probe.Probe{{probe.Config}, {probe.Watch}, {probe.Handshake, probe.Login, probe.MTU, probe.Hops}, {probe.Again, probe.Own, probe.Here, probe.Hole}, {probe.Twins}, {probe.Shared}, {probe.Flow}, {probe.Rekey}, {probe.Reset}, {probe.Corruption}, {probe.Marking}, {probe.Idle}}
+		return [][]probe.Probe{{probe.Config}, {probe.Watch}, {probe.Handshake, probe.Login, probe.MTU, probe.Hops}, {probe.Again, probe.Own, probe.Here, probe.Hole}, {probe.Twins}, {probe.Shared}, {probe.Flow}, {probe.Renewing}, {probe.Reset}, {probe.Corruption}, {probe.Rekey}, {probe.Marking}, {probe.Idle}}
 	}
 	return [][]probe.Probe{{probe.Config}, {probe.Watch}, {probe.Handshake, probe.MTU, probe.Hops}, {probe.Again, probe.Own, probe.Here, probe.Hole}, {probe.Flow}, {probe.Reset}, {probe.Idle}}
 }

@@ -20,6 +20,14 @@ import (
 // known for it, or a session that ended by itself.
 var Rekey = Probe{Name: "rekey", Yields: []fact.Any{fact.RekeyTrials}, Run: runRekey}
 
+// Renewing does the same where the login itself ended in a renewal: then
+// nothing is likelier, and other experiments would use up the connections.
+var Renewing = Probe{Name: "renewing", Yields: []fact.Any{fact.RekeyTrials}, Run: func(ctx context.Context, env *Env, facts *fact.Set) {
+	if renewing, _ := fact.LoginRenewing.Get(facts); renewing {
+		runRekey(ctx, env, facts)
+	}
+}}
+
 const (
 	rekeyAfter    = "16K"    // the treatment's RekeyLimit
 	rekeyBytes    = 64 << 10 // that a trial sends
@@ -35,6 +43,9 @@ const noRekeyLimit = "0 0"
 var rekeyTrouble = []string{"AsyncSSH_", "russh", "warpgate", "Sun_SSH_1.0", "mod_sftp", "wolfSSH", "paramiko", "libssh", "Twisted", "SSH.NET", "HPN"}
 
 func runRekey(ctx context.Context, env *Env, facts *fact.Set) {
+	if _, tried := fact.RekeyTrials.Get(facts); tried {
+		return
+	}
 	if why := noRekey(facts); why != "" {
 		fact.Miss(facts, why, fact.RekeyTrials)
 		return
@@ -53,7 +64,7 @@ func runRekey(ctx context.Context, env *Env, facts *fact.Set) {
 	for _, renews := range order {
 		t := rekeyTrial(ctx, env, to, renews)
 		all = append(all, t)
-		if t.Unstarted != "" || len(all) == 1 && t.Renews && t.Whole { // it lives, or nothing can be tried
+		if t.Unstarted != "" || len(all) == 1 && t.Renews && (t.Whole || !t.Began) { // it lives, or never came to a renewal
 			break
 		}
 	}
