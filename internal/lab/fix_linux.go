@@ -113,7 +113,7 @@ func (l *Live) sshtay(on, verb, args string) (out string, exit int, err error) {
 // listFiles prints each file that a change may touch: its mode, owner, name,
 // what it links to, and the checksum of its content; and the settings of the
 // kernel that our remedies set.
-const listFiles = `list() { find "$@" -xdev ! -name mtab ! -name 'known_hosts*'; }
+const listFiles = `list() { find "$@" -xdev ! -name mtab ! -name 'known_hosts*' ! -name '*-'; }
 for d in /etc /run/sshd /var/spool/cron /root/.ssh /home/*/.ssh; do
 	[ ! -d $d ] || list $d -printf '%M %U %G %p %l\n'
 	[ ! -d $d ] || list $d -type f -exec sha256sum {} +
