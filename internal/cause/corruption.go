@@ -3,6 +3,7 @@ package cause
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"sshtay/internal/fact"
@@ -13,7 +14,7 @@ var _ = register(Cause{
 	ID:    "corruption",
 	Title: "data is altered on the way, or one side miscounts it",
 	Doc: Doc{
-		Observed: "What ssh and sshd said about bad MACs, packet lengths and signatures, segments with a wrong checksum that either kernel dropped, and, where any of that was seen, sessions that move 4 MiB each way under several ciphers and MACs.",
+		Observed: "What ssh and sshd said about bad MACs, packet lengths and signatures, an identification that came with a character or two altered, segments with a wrong checksum that either kernel dropped, and, where any of that was seen, sessions that move 4 MiB each way under several ciphers and MACs.",
 		Judged: "Confirmed as the path's fault when it was seen in different places, at different stages or under different ciphers, or when segments with wrong checksums came while our own session moved data. Confirmed as a fault of a program when the user's own cipher broke at its first packet twice, " +
 			"and another moved everything. Confirmed for the way to the server when sshd's log names this client and the server hangs up on what our session sends. Likely when it was seen in one place only, or when the server hangs up in the midst of data under two ciphers. Ruled out when all that was moved was whole. Checked on the server itself its logs of seven days speak for all clients, where they name networks that also log in.",
 		Explained: "Whoever receives an altered packet hangs up: its MAC does not fit. So the side that complains is the one that received it: when ssh says \"message authentication code incorrect\" the data was altered on the way from the server, when the server does, on the way to it; the other side sees nothing but a connection that is closed or reset. " +
@@ -22,7 +23,7 @@ var _ = register(Cause{
 	},
 	Needs: []fact.Any{
 		fact.DataTrials, fact.ClientChecksumErrors, fact.ServerChecksumErrors, fact.ServerSegments, fact.LogCorrupt,
-		fact.LoginStage, fact.LoginReason, fact.LoginError, fact.HandshakeReason, fact.HandshakeDetail,
+		fact.LoginStage, fact.LoginReason, fact.LoginError, fact.HandshakeReason, fact.HandshakeDetail, fact.FirstBytes,
 		fact.LogHistory,
 	},
 	Judge: recordedFor("corruption", Likely, func(v *fact.View) Verdict { return alteredOf(v).judge(v) }),
@@ -58,6 +59,16 @@ func alteredOf(v *fact.View) altered {
 	if way := alteredWay(stage, reason, said); way != "" {
 		a.seen = append(a.seen, alteration{way, "", stage, fact.LoginError, said})
 	}
+	detail, _ := fact.HandshakeDetail.In(v)
+	first, _ := fact.FirstBytes.In(v)
+	for _, k := range []struct {
+		source fact.Any
+		ident  string
+	}{{fact.LoginError, quotedIdent(said)}, {fact.HandshakeDetail, quotedIdent(detail)}, {fact.FirstBytes, first}} {
+		if altersIdent(k.ident) {
+			a.seen = append(a.seen, alteration{toClient, "", "connect", k.source, "the server's identification came as " + firstLine(k.ident)})
+		}
+	}
 	a.log, _ = fact.LogCorrupt.In(v)
 	a.trials, _ = fact.DataTrials.In(v)
 	for _, t := range a.trials {
@@ -79,6 +90,21 @@ func alteredOf(v *fact.View) altered {
 		}
 	}
 	return a
+}
+
+// quotedIdent is the identification that ssh, or our own handshake, calls
+// wrong, or "".
+func quotedIdent(said string) string {
+	_, quoted, found := strings.Cut(said, "identification: ")
+	if !found {
+		return ""
+	}
+	if text, err := strconv.QuotedPrefix(quoted); err == nil && quoted[0] == '"' {
+		text, _ = strconv.Unquote(text)
+		return text
+	}
+	quoted, _, _ = strings.Cut(strings.TrimPrefix(quoted, "'"), "'")
+	return quoted
 }
 
 // eitherWay is said of a key exchange whose signature does not fit: it covers

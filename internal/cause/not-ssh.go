@@ -73,6 +73,9 @@ func (g greeting) unnamed() bool { return g.looks == "text" || g.looks == "binar
 // but for a character or two.
 func altersIdent(first string) bool {
 	const ident = "SSH-2.0-"
+	if strings.HasPrefix(first, "SSH-1.") {
+		return false // an old version
+	}
 	same := 0
 	for i := 0; i < len(ident) && first != ""; i++ {
 		c, n := first[0], 1

@@ -190,9 +190,12 @@ func (s *session) goesOn(ctx context.Context, r *fact.MarkTrial) bool {
 	for range plainTries {
 		o := s.nextGetsThrough(ctx)
 		r.PlainSent, r.PlainMissed = r.PlainSent+o.sent, r.PlainMissed+o.missed
-		if o.what == getsThrough {
+		switch o.what {
+		case getsThrough:
 			r.Plain++
 			return true
+		case nothingSeen:
+			return false
 		}
 	}
 	return false

@@ -95,10 +95,9 @@ func watchMTU(ctx context.Context, env *Env, facts *fact.Set, others <-chan stru
 			}
 		case now := <-tick.C:
 			switch at, stuck := m.look(ctx, now); {
-			case !stuck || m.tried:
-			case m.byMark(at):
+			case m.byMark():
 				m.env.Marked.Give()
-			default:
+			case stuck && !m.tried:
 				m.tried, m.stalled = true, &at
 				experiment.Go(func() { done <- m.experiment(ctx, at) })
 			}
@@ -146,8 +145,14 @@ func countersOf(direction string, i sock.Info) string {
 // not for its length: on the handshake's connection something as long arrived,
 // and something that was marked as a command is did not. Where more than marks
 // was lost there, it takes more patience to say so.
-func (m *mtuRun) byMark(at fact.Stall) bool {
-	if at.Where != "login" || at.Direction != toServer || !m.env.Shaken.Given() {
+func (m *mtuRun) byMark() bool {
+	backoff := 0
+	for _, l := range m.logins {
+		if l.stuck == toServer {
+			backoff = max(backoff, l.info.Backoff)
+		}
+	}
+	if backoff == 0 || !m.env.Shaken.Given() {
 		return false
 	}
 	full, again := m.env.Shaking.full()
@@ -158,10 +163,6 @@ func (m *mtuRun) byMark(at fact.Stall) bool {
 			lost++
 			commands = commands || k.Class == bulk
 		}
-	}
-	backoff := 0
-	for _, l := range m.logins {
-		backoff = max(backoff, l.info.Backoff)
 	}
 	return full && commands && (again <= lost || backoff >= 2*stuckBackoff)
 }
