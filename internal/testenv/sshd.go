@@ -95,11 +95,14 @@ func (s *SSHD) SSH(user string) []string {
 // when not.
 func (s *SSHD) LogsIn() error {
 	argv := append(s.SSH("root"), "echo", "in")
-	out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput()
+	cmd := exec.Command(argv[0], argv[1:]...)
+	var said bytes.Buffer // by ssh, and by what root's own shell runs
+	cmd.Stderr = &said
+	out, err := cmd.Output()
 	if err == nil && string(out) == "in\n" {
 		return nil
 	}
-	return fmt.Errorf("cannot log in: %v: %s", err, out)
+	return fmt.Errorf("cannot log in: %v: %q %s", err, out, said.Bytes())
 }
 
 // File is a path in the server's folder.
