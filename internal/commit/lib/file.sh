@@ -129,14 +129,11 @@ undo_file() {
 		is "$path" "$old" || stays # this is the old file, never replaced or put back already, and what somebody wrote into it
 		return 0
 	fi
-	if ! is "$path" "$old" && ! is "$path" "$new" && [ -e "$path" ]; then
-		copy "$path" "$DIR/theirs.$n" || return 1
-		noted theirs "$DIR/theirs.$n" || note theirs "$DIR/theirs.$n"
-		say "Somebody changed it meanwhile: $title. That version is in $DIR/theirs.$n."
-	fi
+	is "$path" "$old" || theirs "$path" || return 1
 	if [ "$old" = none ]; then
-		rm -f "$path" 2>"$DIR/out"
+		[ ! -e "$path" ] || mv -f "$path" "$STAGE.new" 2>"$DIR/out"
 		is "$path" none || return 1
+		theirs "$STAGE.new" && rm -f "$STAGE.new"
 		settle "${folder:-/}" 2>/dev/null
 		levels=$(sed -n "s/^made=$n //p" "$DIR/record" 2>/dev/null | tail -n 1)
 		gone=$folder
@@ -152,13 +149,23 @@ undo_file() {
 		copy "$DIR/keep.$n" "$STAGE.try" && is "$STAGE.try" "$old" && mv -f "$STAGE.try" "$STAGE.old" || return 1
 	fi
 	is "$STAGE.old" "$old" && changed='' || changed=yes # written to in the moment before it was replaced
+	ln "$path" "$STAGE.new" 2>/dev/null # in case somebody writes into it in this moment
 	mv -f "$STAGE.old" "$path" 2>"$DIR/out" || return 1
 	settle "${folder:-/}"
+	theirs "$STAGE.new" && rm -f "$STAGE.new"
 	if [ -n "$changed" ]; then
 		stays
 		return 0
 	fi
 	is "$path" "$old"
+}
+
+# theirs keeps a file that is not what this made of it, and tells.
+theirs() {
+	[ -e "$1" ] && ! is "$1" "$new" || return 0
+	copy "$1" "$DIR/theirs.$n" || return 1
+	noted theirs "$DIR/theirs.$n" || note theirs "$DIR/theirs.$n"
+	say "Somebody changed it meanwhile: $title. That version is in $DIR/theirs.$n."
 }
 
 stays() {
