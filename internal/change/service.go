@@ -262,6 +262,15 @@ func (s *sshd) service(ports []int) Service {
 		// One that is there no more was started again, and has read its files.
 		v.Reload = guarded(fmt.Sprintf(`[ "$(cat /proc/%d/comm 2>/dev/null)" = sshd ]`, s.pid), fmt.Sprintf("kill -HUP %d", s.pid))
 	}
+	// Where a reload ended sshd, it is begun again as it was.
+	switch {
+	case service != nil:
+		v.Start = "systemctl reset-failed " + host.Quote(service["Id"]) + " 2>/dev/null || :\nsystemctl start " + host.Quote(service["Id"])
+	case s.openrc != "" && plain:
+		v.Start = "rc-service " + host.Quote(s.openrc) + " start"
+	case plain:
+		v.Start = s.command()
+	}
 	switch {
 	case socket != nil:
 		v.Alive = "systemctl is-active -q " + host.Quote(socket["Id"])

@@ -53,6 +53,10 @@ func TestService(t *testing.T) {
 		if !strings.Contains(v.Validate, c.command) || strings.Contains(v.Reload, "restart") {
 			t.Errorf("%s: %+v", c.name, v)
 		}
+		starts := map[string]string{"systemd": "systemctl start 'ssh.service'", "OpenRC": "rc-service 'sshd' start", "a plain process": `'/opt/ssh/sshd' '-f' '/opt/it'\''s' '-o' 'UseDNS=no' '-o' 'Port=2222'`}
+		if want, told := starts[c.name]; told && !strings.HasSuffix(v.Start, want) || (v.Start == "") != (v.Reload == "") {
+			t.Errorf("%s: starts by %q, want %q", c.name, v.Start, want)
+		}
 		if !s.release.Debian || s.release.Minor != 2 {
 			t.Errorf("%s: release %+v", c.name, s.release)
 		}
