@@ -26,9 +26,22 @@ func (sh *shell) machine(ctx context.Context, side remedy.Side, o fixOptions) (f
 }
 
 // remote logs in to the host, and becomes root there where that needs no
-// question.
+// question. Where nobody new gets in, a connection that the user's ssh holds
+// open does: what is changed over it is still proven by a new one.
 func (sh *shell) remote(ctx context.Context, o fixOptions) (fixSide, error) {
-	ssh := diagnose.LoginArgs(ctx, diagnose.Options{Target: o.target, Local: host.Local{}, Login: true, MaxConnections: 1, Timeout: o.timeout, Version: Version, Self: self()})
+	login, shared := diagnose.LoginArgs(ctx, diagnose.Options{Target: o.target, Local: host.Local{}, Login: true, MaxConnections: 1, Timeout: o.timeout, Version: Version, Self: self()})
+	s, err := asRoot(ctx, o, login)
+	if err != nil && shared != nil {
+		if over, sharedErr := asRoot(ctx, o, shared); sharedErr == nil {
+			return over, nil
+		}
+	}
+	return s, err
+}
+
+// asRoot logs in by one way, and once more by sudo where the account is not
+// root and sudo asks nothing.
+func asRoot(ctx context.Context, o fixOptions, ssh []string) (fixSide, error) {
 	m, err := logIn(ctx, host.RemoteCommand{SSH: ssh, Wait: o.timeout})
 	if err != nil {
 		return fixSide{}, err
@@ -42,7 +55,7 @@ func (sh *shell) remote(ctx context.Context, o fixOptions) (fixSide, error) {
 	if s.root {
 		return s, nil
 	}
-	asRoot, err := logIn(ctx, host.RemoteCommand{SSH: ssh, Sudo: true, Wait: o.timeout})
+	root, err := logIn(ctx, host.RemoteCommand{SSH: ssh, Sudo: true, Wait: o.timeout})
 	switch {
 	case errors.Is(err, host.ErrNoSudo):
 		return s, nil
@@ -51,7 +64,7 @@ func (sh *shell) remote(ctx context.Context, o fixOptions) (fixSide, error) {
 		return fixSide{}, fmt.Errorf("the second login failed: %w", err)
 	}
 	m.Close()
-	return fixSide{name: s.name, machine: asRoot, root: true, end: func() { asRoot.Close() }}, nil
+	return fixSide{name: s.name, machine: root, root: true, end: func() { root.Close() }}, nil
 }
 
 // logIn logs in for work. A server that drops connections at random is asked
