@@ -60,7 +60,7 @@ vuln: $(GOVULNCHECK)
 bench: deps build
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		apt-get install -y -qq --no-install-recommends mtr-tiny traceroute fping nmap iputils-tracepath ssh-audit time fail2ban logwatch lnav >/dev/null; fi
-	SSHTAY=$(CURDIR)/sshtay $(GO) test -run '^$$' -bench 'Start|Check|Pump' -benchtime 5x ./internal/lab
+	SSHTAY=$(CURDIR)/sshtay $(GO) test -run '^$$' -bench 'Start|Check|Fix|Pump' -benchtime 5x ./internal/lab
 	SSHTAY=$(CURDIR)/sshtay $(GO) test -run '^$$' -bench 'ByHand|Loss|Hole|Trace' -benchtime 1x -timeout 20m ./internal/lab
 	SSHTAY=$(CURDIR)/sshtay $(GO) test -run '^$$' -bench 'Logs' -benchtime 2x -timeout 20m ./internal/sshlog
 	SSHTAY=$(CURDIR)/sshtay $(GO) test -run '^$$' -bench 'Idle' -benchtime 1x -timeout 30m ./internal/lab

@@ -105,6 +105,14 @@ func (sh *shell) endFix(o fixOptions, w *fixWork, done []commit.Done, proof repo
 	if o.format == "text" {
 		fmt.Fprintf(sh.out, "\nDone and proven. To undo it: sshtay rollback %s\n", visible.Line(strings.TrimSpace(o.target.Given+" "+w.sides[0].t.ID), 300))
 	}
+	for i, h := range w.plan.Held {
+		if o.format == "text" {
+			fmt.Fprintf(sh.out, "%s%s: %s\n", map[bool]string{true: "Left undone:\n"}[i == 0], visible.Line(h.Summary, 300), visible.Line(h.Why, 400))
+		}
+	}
+	if len(w.plan.Held) > 0 {
+		return exitError{code: exitFindings}
+	}
 	for _, f := range proof.After.Findings {
 		if _, mended := w.mended[f.Cause]; !mended && o.means(f.Cause) {
 			return exitError{code: exitFindings}

@@ -27,9 +27,23 @@ func (sh *shell) machine(ctx context.Context, side remedy.Side, o fixOptions) (f
 }
 
 // remote logs in to the host, and becomes root there: at once where sudo asks
-// nothing, else by sudo's own question where there is a terminal for it.
+// nothing, else by sudo's own question where there is a terminal for it. Where
+// nobody new gets in, a connection that the user's ssh holds open does: what is
+// changed over it is still proven by a new one.
 func (sh *shell) remote(ctx context.Context, o fixOptions) (fixSide, error) {
-	ssh := diagnose.LoginArgs(ctx, diagnose.Options{Target: o.target, Local: host.Local{}, Login: true, MaxConnections: 1, Timeout: o.timeout, Version: Version, Self: self()})
+	login, shared := diagnose.LoginArgs(ctx, diagnose.Options{Target: o.target, Local: host.Local{}, Login: true, MaxConnections: 1, Timeout: o.timeout, Version: Version, Self: self()})
+	s, err := sh.asRoot(ctx, o, login)
+	if err != nil && shared != nil {
+		if over, sharedErr := sh.asRoot(ctx, o, shared); sharedErr == nil {
+			return over, nil
+		}
+	}
+	return s, err
+}
+
+// asRoot logs in by one way, and once more by sudo where the account is not
+// root.
+func (sh *shell) asRoot(ctx context.Context, o fixOptions, ssh []string) (fixSide, error) {
 	m, err := logIn(ctx, host.RemoteCommand{SSH: ssh, Wait: o.timeout})
 	if err != nil {
 		return fixSide{}, err
@@ -43,10 +57,10 @@ func (sh *shell) remote(ctx context.Context, o fixOptions) (fixSide, error) {
 	if s.root {
 		return s, nil
 	}
-	asRoot, err := logIn(ctx, host.RemoteCommand{SSH: ssh, Sudo: true, Wait: o.timeout})
+	root, err := logIn(ctx, host.RemoteCommand{SSH: ssh, Sudo: true, Wait: o.timeout})
 	if errors.Is(err, host.ErrNoSudo) && !o.dryRun && !o.script && sh.mayAsk() {
 		fmt.Fprintf(sh.err, "sshtay: root is needed on %s, and sudo there may ask you for a password.\n", s.name)
-		asRoot, err = host.Local{}.AskingRemote(ctx, host.RemoteCommand{SSH: ssh, Wait: o.timeout + typing}, "[sudo] password for %p on "+strings.ReplaceAll(s.name, "%", "%%")+": ")
+		root, err = host.Local{}.AskingRemote(ctx, host.RemoteCommand{SSH: ssh, Wait: o.timeout + typing}, "[sudo] password for %p on "+strings.ReplaceAll(s.name, "%", "%%")+": ")
 	}
 	switch {
 	case errors.Is(err, host.ErrNoSudo), errors.Is(err, host.ErrRefusedSudo):
@@ -56,7 +70,7 @@ func (sh *shell) remote(ctx context.Context, o fixOptions) (fixSide, error) {
 		return fixSide{}, fmt.Errorf("the second login failed: %w", err)
 	}
 	m.Close()
-	return fixSide{name: s.name, machine: asRoot, root: true, end: func() { asRoot.Close() }}, nil
+	return fixSide{name: s.name, machine: root, root: true, end: func() { root.Close() }}, nil
 }
 
 // typing is how long somebody may take to type a password.

@@ -145,10 +145,10 @@ func (w *fixWork) add(ctx context.Context, o fixOptions, d diagnose.Result, id s
 		case len(c.Effects) == 0:
 			return true
 		case c.Root && !m.root:
-			w.holdBack(c, onlyRoot(o, m))
+			w.holdBack(c, todo, onlyRoot(o, m))
 			return !o.script
 		case c.Risk == remedy.CanLockOut && !slices.Contains(o.accept, string(remedy.CanLockOut)):
-			w.holdBack(c, "it is done with --accept-risk can-lock-out only")
+			w.holdBack(c, todo, "it is done with --accept-risk can-lock-out only")
 			return true
 		}
 		return false
@@ -250,11 +250,28 @@ func (w *fixWork) leave(cause string, r remedy.Remedy, why string) {
 	w.plan.ByHand = append(w.plan.ByHand, report.LeftToPeople(cause, r, why))
 }
 
-// holdBack puts a change among those that are not made as things are.
-func (w *fixWork) holdBack(c change.Change, why string) {
-	w.plan.Held = append(w.plan.Held, report.ByHand{
-		Cause: first(c.Cures), Remedy: c.Kind, Side: string(c.Side), Risk: string(c.Risk), Summary: c.Title, Why: why, Steps: []string{},
-	})
+// holdBack puts a change among those that are not made as things are, with what
+// it takes to make it by hand.
+func (w *fixWork) holdBack(c change.Change, todo []change.Wanted, why string) {
+	r := remedy.Remedy{ID: c.Kind, Side: c.Side, Risk: c.Risk, Summary: c.Title}
+	for _, x := range todo {
+		if x.Side == c.Side && slices.Contains(c.Cures, x.Cause) {
+			r.Steps = append(r.Steps, stepsOf(x.Remedy, remedy.Kind(c.Kind))...)
+		}
+	}
+	w.plan.Held = append(w.plan.Held, report.LeftToPeople(first(c.Cures), r, why))
+}
+
+// stepsOf are the steps of a remedy that are of one kind, and what makes these
+// take effect.
+func stepsOf(r remedy.Remedy, kind remedy.Kind) (steps []remedy.Step) {
+	of := false
+	for _, s := range r.Steps {
+		if of = s.Kind == kind || of && s.Kind == remedy.Implied; of {
+			steps = append(steps, s)
+		}
+	}
+	return steps
 }
 
 func first(all []string) string {

@@ -64,11 +64,12 @@ func Run(ctx context.Context, o Options) Result {
 }
 
 // LoginArgs is the user's own ssh for one command on the target, which is to be
-// put behind it.
-func LoginArgs(ctx context.Context, o Options) []string {
-	env := o.env()
-	probe.Config.Run(ctx, env, &fact.Set{Now: time.Now})
-	return probe.LoginArgs(env)
+// put behind it: by a login of its own, and over the connection that ssh holds
+// open (ControlMaster), which is nil where there is none.
+func LoginArgs(ctx context.Context, o Options) (login, shared []string) {
+	env, facts := o.env(), &fact.Set{Now: time.Now}
+	probe.Config.Run(ctx, env, facts)
+	return probe.LoginArgs(env), probe.SharedArgs(env, facts)
 }
 
 // env is what the probes share.

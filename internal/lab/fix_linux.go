@@ -27,8 +27,8 @@ func (l *Lab) fix(ctx context.Context, s Scenario, r *Result) error {
 			return err
 		}
 		said, exit, err := live.sshtay(s.Fix.On, "fix", s.Fix.Run)
-		if err != nil || exit != 0 {
-			r.miss("`sshtay fix %s` ended with %d: %s", s.Fix.Run, exit, because(err, said))
+		if err != nil || exit != s.Fix.Exit {
+			r.miss("`sshtay fix %s` ended with %d, not with %d: %s", s.Fix.Run, exit, s.Fix.Exit, because(err, said))
 			return nil
 		}
 		defer func() {
@@ -36,6 +36,10 @@ func (l *Lab) fix(ctx context.Context, s Scenario, r *Result) error {
 				r.miss("the fix had said: %s", excerpt(said))
 			}
 		}()
+		expect(r, "fix", said, s.Fix.Says)
+		if s.Fix.Nothing {
+			return live.unchanged(s, r, before)
+		}
 		if err := live.sees(Truth{Run: cmp.Or(s.Fix.Mends, s.Truth.Run), Within: s.Truth.Within}); err != nil {
 			r.miss("after the fix: %v", err)
 		}
@@ -60,6 +64,51 @@ func (l *Lab) fix(ctx context.Context, s Scenario, r *Result) error {
 		}
 		return nil
 	})
+}
+
+// expect holds what a verb said against what it must say.
+func expect(r *Result, verb, said string, want []pattern) {
+	line := strings.Join(strings.Fields(said), " ") // however it was folded
+	for _, p := range want {
+		if !p.MatchString(line) {
+			r.miss("`sshtay %s` does not say %q: %s", verb, p, excerpt(said))
+		}
+	}
+}
+
+// rollbackLimit is how long a machine may take to put everything back by
+// itself: a scenario in which it has to gives it little patience.
+const rollbackLimit = 30 * time.Second
+
+// unchanged sees that every byte is as it was, once what was armed has run, and
+// that the fault, if there is one, is there as before.
+func (l *Live) unchanged(s Scenario, r *Result, before map[string][]string) error {
+	var d []string
+	for end := time.Now().Add(rollbackLimit); ; time.Sleep(100 * time.Millisecond) {
+		after, err := l.files()
+		if err != nil {
+			return err
+		}
+		if d = differ(before, after); len(d) == 0 || time.Now().After(end) {
+			break
+		}
+	}
+	if len(d) > 0 {
+		r.miss("the fix was to change nothing, and left differences: %s", strings.Join(d, "; "))
+	}
+	if len(s.Fix.History) > 0 {
+		said, exit, err := l.sshtay(s.Fix.On, "history", cmp.Or(s.Fix.Rollback...))
+		if err != nil || exit != 0 {
+			r.miss("`sshtay history` ended with %d: %s", exit, because(err, said))
+		}
+		expect(r, "history", said, s.Fix.History)
+	}
+	if s.Fix.Returns {
+		if err := l.sees(s.Truth); err != nil {
+			r.miss("after the fix that changed nothing: %v", err)
+		}
+	}
+	return nil
 }
 
 func because(err error, out string) string {

@@ -85,7 +85,16 @@ type Fix struct {
 	Mends    string   // what plain ssh must then be able to do; "" is the truth's command
 	Left     []string // causes that may be findings of the check after it
 	Returns  bool     // the fault is there again when all is put back: what a daemon has forgotten meanwhile does not
+
+	// A fix that must not mend: it ends otherwise, and leaves every byte.
+	Exit    int       // exit status of sshtay fix
+	Says    []pattern // what it must say
+	Nothing bool      // once it has ended, and whatever it armed has run, every byte is as it was
+	History []pattern // what sshtay history must then say
 }
+
+// exitUndone is the exit status of a fix that put everything back.
+const exitUndone = 4
 
 // Healthy is what is wanted first where there is nothing to find.
 const Healthy = "healthy"
@@ -175,8 +184,12 @@ func (s *Scenario) complete(mended bool) error {
 		return errors.New("has a fault, but does not say how the world is without it")
 	case s.Want.First != Healthy && !faulty:
 		return errors.New("has a fault, but ssh ends well with it: let it run something that does not")
-	case s.Want.First == Healthy && s.Fix != nil:
-		return errors.New("is called healthy, and has nothing to be mended")
+	case s.Want.First == Healthy && s.Fix != nil && !s.Fix.Nothing:
+		return errors.New("is called healthy, and has nothing to be mended: say `changes = nothing`")
+	case s.Fix != nil && !s.Fix.Nothing && s.Fix.Exit == exitUndone:
+		return errors.New("the fix undoes what it did: say `changes = nothing`")
+	case s.Fix != nil && s.Fix.Nothing && len(s.Fix.Says) == 0:
+		return errors.New("the fix changes nothing, and does not say why")
 	}
 	return nil
 }
@@ -245,9 +258,7 @@ func (t *Truth) apply(text string) error {
 				t.Login = ""
 			}
 		case "says":
-			p, err := regexp.Compile(value)
-			t.Says = append(t.Says, pattern{p})
-			return err
+			return match(&t.Says, value)
 		case "within":
 			return duration(&t.Within, value)
 		case "ends":
@@ -260,6 +271,13 @@ func (t *Truth) apply(text string) error {
 		}
 		return nil
 	})
+}
+
+// match adds a pattern.
+func match(to *[]pattern, value string) error {
+	p, err := regexp.Compile(value)
+	*to = append(*to, pattern{p})
+	return err
 }
 
 func (w *Want) apply(text string) error {
@@ -316,8 +334,17 @@ func (f *Fix) apply(text string) error {
 			f.Left = strings.Fields(value)
 		case "returns":
 			return yesNo(&f.Returns, value)
+		case "exit":
+			return number(&f.Exit, value)
+		case "says":
+			return match(&f.Says, value)
+		case "history":
+			return match(&f.History, value)
+		case "changes":
+			f.Nothing = true
+			return oneOf(&value, value, "nothing")
 		default:
-			return errors.New("no such key; there are left, mends, on, returns, rollback, run")
+			return errors.New("no such key; there are changes, exit, history, left, mends, on, returns, rollback, run, says")
 		}
 		return nil
 	})

@@ -86,6 +86,31 @@ func TestParse(t *testing.T) {
 	}
 }
 
+// TestParseFix: how a scenario is mended, and how one is left alone.
+func TestParseFix(t *testing.T) {
+	parse := func(fix string) (*Fix, error) {
+		s, err := Parse("sample", []byte(sample+"-- fix --\n"+fix))
+		return s.Fix, err
+	}
+	if f, err := parse(""); err != nil || f.Run != "--yes web1" || f.On != "client" || !f.Returns || f.Nothing || !slices.Equal(f.Rollback, []string{"web1"}) {
+		t.Errorf("%+v, %v", f, err)
+	}
+	if f, err := parse("exit = 4\nchanges = nothing\nsays = undone\nhistory = as it was\non = server\nrun = --yes"); err != nil || f.Exit != 4 || !f.Nothing || len(f.Says) != 1 || len(f.History) != 1 || f.On != "server" {
+		t.Errorf("%+v, %v", f, err)
+	}
+	for _, c := range []struct{ fix, says string }{
+		{"exit = 4", "changes = nothing"},
+		{"changes = nothing", "does not say why"},
+		{"changes = much", "nothing"},
+		{"says = (", "missing closing"},
+		{"mend = x", "no such key"},
+	} {
+		if f, err := parse(c.fix); err == nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%q: %+v, %v; want an error that says %q", c.fix, f, err, c.says)
+		}
+	}
+}
+
 // TestParseRefuses: what is not known, or could not fail, is no scenario; the
 // error names it.
 func TestParseRefuses(t *testing.T) {

@@ -40,11 +40,26 @@ func shared(ctx context.Context, env *Env, facts *fact.Set) {
 	putServer(facts, parseSections(out[begin:], nonce).keep(env), viaShared)
 }
 
-// overShared runs a command on the server over the shared connection. Should
-// that be gone by now, the proxy that fails keeps ssh from making another.
+// overShared runs a command on the server over the shared connection.
 func overShared(ctx context.Context, env *Env, command string) (host.Result, error) {
+	return env.Local.Run(ctx, host.Command{Grace: 100 * time.Millisecond, Limit: defaultLimits.noise + defaultLimits.output, Argv: append(sharedArgs(env), command)})
+}
+
+// sharedArgs is ssh for one command over the shared connection, which is to be
+// put behind it. Should that be gone by now, the proxy that fails keeps ssh
+// from making another.
+func sharedArgs(env *Env) []string {
 	path := strings.ReplaceAll(env.value("controlpath"), "%", "%%")
-	return env.Local.Run(ctx, host.Command{Grace: 100 * time.Millisecond, Limit: defaultLimits.noise + defaultLimits.output, Argv: []string{
+	return []string{
 		"ssh", "-F", "none", "-T", "-o", "ControlMaster=no", "-o", "ControlPath=" + path, "-o", "ProxyCommand=false", "-o", "BatchMode=yes",
-		"--", "master", command}})
+		"--", "master"}
+}
+
+// SharedArgs is the same for a command of our caller's, and nil where no shared
+// connection is open.
+func SharedArgs(env *Env, facts *fact.Set) []string {
+	if master, _ := fact.ControlMaster.Get(facts); master != "alive" {
+		return nil
+	}
+	return sharedArgs(env)
 }

@@ -23,7 +23,7 @@ type Plan struct {
 	Verdict  Verdict       `json:"verdict"` // of the check before
 	Machines []PlanMachine `json:"machines"`
 	ByHand   []ByHand      `json:"by_hand"`
-	Held     []ByHand      `json:"held"` // could be done, and is not without --accept-risk
+	Held     []ByHand      `json:"held"` // could be done, and is not without --accept-risk, or by this account
 }
 
 // A PlanMachine is one side with all that would be changed there, in one

@@ -24,7 +24,7 @@ func PlanText(w io.Writer, p Plan, o TextOptions) error {
 		}
 	}
 	for i, h := range p.Held {
-		t.heading(i, "not without your consent")
+		t.heading(i, "held back")
 		t.byHand(h)
 	}
 	for i, h := range p.ByHand {
