@@ -161,7 +161,8 @@ func (l *Live) sshtay(on, verb, args string) (out string, exit int, err error) {
 
 // listFiles prints each file that a change may touch: its mode, owner, name,
 // what it links to, and the checksum of its content; and the settings of the
-// kernel that our remedies set.
+// kernel that our remedies set. What useradd keeps of its own files (passwd-)
+// is that of the system below, where somebody may install a package meanwhile.
 const listFiles = `list() { find "$@" -xdev ! -name mtab ! -name 'known_hosts*' ! -name '*-'; }
 for d in /etc /run/sshd /var/spool/cron /root/.ssh /home/*/.ssh; do
 	[ ! -d $d ] || list $d -printf '%M %U %G %p %l\n'
