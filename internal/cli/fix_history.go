@@ -96,8 +96,9 @@ func (sh *shell) past(ctx context.Context, o pastOptions) ([]fixSide, error) {
 		return []fixSide{here}, nil
 	}
 	there, err := sh.remote(ctx, o.fixOptions)
-	if err != nil {
-		return nil, usage("sshtay check "+o.target.Given, "%s cannot be reached to look: %v", visible.Line(o.target.Given, 200), err)
+	if err != nil { // what was changed here for that host can be seen and undone nevertheless
+		fmt.Fprintf(sh.err, "sshtay: %s cannot be reached, so that this is about this machine only: %s\n", visible.Line(o.target.Given, 200), visible.Text(err.Error(), 1000))
+		return []fixSide{here}, nil
 	}
 	return []fixSide{there, here}, nil
 }
