@@ -42,7 +42,7 @@ unit:
 	CGO_ENABLED=1 $(GO) test -race -p 1 -timeout 15m -skip '^TestScenarios$$' ./...
 
 lab: build
-	SSHTAY=$(CURDIR)/sshtay $(GO) test -count 1 -timeout 20m -run '^TestScenarios$$' -v ./internal/lab
+	SSHTAY=$(CURDIR)/sshtay $(GO) test -count 1 -timeout 40m -run '^TestScenarios$$' -v ./internal/lab
 
 cross:
 	for target in darwin/arm64 freebsd/amd64 linux/arm64 windows/amd64; do \

@@ -81,6 +81,7 @@ func noRekey(facts *fact.Set) string {
 	_, software, _ := strings.Cut(strings.TrimPrefix(banner, "SSH-"), "-")
 	known := slices.ContainsFunc(rekeyTrouble, func(p string) bool { return strings.HasPrefix(software, p) })
 	set := func(limit string) bool { return limit != "" && limit != noRekeyLimit }
+	sender, _ := fact.ResetSender.Get(facts)
 	renewing, _ := fact.LoginRenewing.Get(facts)
 	died := renewing || stage == sshlog.Session && (reason == "closed" || reason == "reset")
 	switch {
@@ -88,6 +89,8 @@ func noRekey(facts *fact.Set) string {
 		return "there was no login"
 	case !sshlog.Reached(stage, sshlog.Auth):
 		return "the login did not come so far"
+	case sender == "middlebox":
+		return fact.NotNeeded + "a box in the path reset the login"
 	case !set(client) && !set(server) && !known && !died:
 		return fact.NotNeeded + "nothing pointed to the renewal of the keys"
 	}
