@@ -14,14 +14,36 @@ import (
 
 // What edits of ssh_config and of sshd_config have in common.
 
-// reader reads files of a machine for sshconf.
-func reader(ctx context.Context, m host.Host) func(name string, max int64) ([]byte, error) {
-	return func(name string, max int64) ([]byte, error) {
-		data, err := m.ReadFile(ctx, name, int(max))
-		if errors.Is(err, host.ErrTooLarge) {
-			err = sshconf.ErrTooLarge
+// reader reads files of a machine for sshconf: each once, for a plan looks at
+// the same ones again and again, and those of the patterns of sh all in one go,
+// for far away each look is a round trip.
+func reader(ctx context.Context, m host.Host, patterns ...string) func(name string, max int64) ([]byte, error) {
+	type answer struct {
+		data []byte
+		err  error
+	}
+	known := map[string]answer{}
+	if len(patterns) > 0 {
+		all, _ := look(ctx, m, patterns...) // what cannot be read so is asked for by itself
+		for _, s := range all {
+			if !s.Odd {
+				known[s.Name] = answer{s.Data, nil}
+			}
 		}
-		return data, err
+	}
+	return func(name string, max int64) ([]byte, error) {
+		a, is := known[name]
+		if !is {
+			a.data, a.err = m.ReadFile(ctx, name, int(max))
+			if errors.Is(a.err, host.ErrTooLarge) {
+				a.err = sshconf.ErrTooLarge
+			}
+			known[name] = a
+		}
+		if int64(len(a.data)) > max {
+			return a.data[:max], sshconf.ErrTooLarge
+		}
+		return a.data, a.err
 	}
 }
 

@@ -31,7 +31,7 @@ func SSHDConfig(ctx context.Context, m host.Host, request sshconf.ServerRequest,
 		request.Release = s.release
 	}
 	s.options = request.Options
-	env := &sshconf.Env{ReadFile: reader(ctx, m), Glob: sshconf.GlobOf(lister(ctx, m)), Groups: groups(ctx, m)}
+	env := &sshconf.Env{ReadFile: reader(ctx, m, s.config, sshconf.ServerConfig+".d/*"), Glob: sshconf.GlobOf(lister(ctx, m)), Groups: groups(ctx, m)}
 	asStranger := request
 	if c, err := sshconf.ParseConnection(specOf(request.Connection)); err == nil {
 		asStranger.Connection = &c // sshd -T wants every field
