@@ -60,14 +60,14 @@ func (sh *shell) planFor(ctx context.Context, o fixOptions, d diagnose.Result, r
 	}}
 	id := time.Now().Format("20060102-150405-") + rand.Text()[:4]
 	id = strings.ToLower(id)
-	todo := w.choose(o, d.Judgements)
+	wanted := w.choose(o, d.Judgements)
 	sides := []remedy.Side{remedy.Client, remedy.Server}
 	if o.target.Local() { // both are this machine
 		sides = sides[:1]
 	}
 	for _, side := range sides {
 		var mine []change.Wanted
-		for _, x := range todo {
+		for _, x := range wanted {
 			if x.Side == side || o.target.Local() {
 				mine = append(mine, x)
 			}
@@ -96,7 +96,7 @@ func (o fixOptions) means(id string) bool {
 
 // choose says which remedies of what was found and is to be mended machines
 // carry out, and leaves the others to people.
-func (w *fixWork) choose(o fixOptions, all []cause.Judgement) (todo []change.Wanted) {
+func (w *fixWork) choose(o fixOptions, all []cause.Judgement) (wanted []change.Wanted) {
 	sides := []remedy.Side{remedy.Client, remedy.Server}
 	if o.side != "" {
 		sides = []remedy.Side{remedy.Side(o.side)}
@@ -111,7 +111,7 @@ func (w *fixWork) choose(o fixOptions, all []cause.Judgement) (todo []change.Wan
 				w.leave(j.ID, r, "ssh is configured for one host at a time: sshtay fix HOST")
 				continue
 			}
-			todo = append(todo, change.Wanted{Cause: j.ID, Remedy: r})
+			wanted = append(wanted, change.Wanted{Cause: j.ID, Remedy: r})
 		}
 		for _, r := range left {
 			if o.side == "" || r.Side == sides[0] || r.Side == remedy.Network {
@@ -119,18 +119,18 @@ func (w *fixWork) choose(o fixOptions, all []cause.Judgement) (todo []change.Wan
 			}
 		}
 	}
-	return todo
+	return wanted
 }
 
 // add plans what is wanted on one machine.
-func (w *fixWork) add(ctx context.Context, o fixOptions, d diagnose.Result, id string, side remedy.Side, m fixSide, todo []change.Wanted) error {
+func (w *fixWork) add(ctx context.Context, o fixOptions, d diagnose.Result, id string, side remedy.Side, m fixSide, wanted []change.Wanted) error {
 	var changes []change.Change
 	request := requestOf(d)
 	for _, of := range []remedy.Side{remedy.Client, remedy.Server} {
 		if of != side && !o.target.Local() {
 			continue
 		}
-		some, left, err := change.Plan(ctx, m.machine, of, request, todo)
+		some, left, err := change.Plan(ctx, m.machine, of, request, wanted)
 		if err != nil {
 			m.end()
 			return usage("", "%s: %v", m.name, err)
@@ -145,10 +145,10 @@ func (w *fixWork) add(ctx context.Context, o fixOptions, d diagnose.Result, id s
 		case len(c.Effects) == 0:
 			return true
 		case c.Root && !m.root:
-			w.holdBack(c, todo, onlyRoot(o, m))
+			w.holdBack(c, wanted, onlyRoot(o, m))
 			return !o.script
 		case c.Risk == remedy.CanLockOut && !slices.Contains(o.accept, string(remedy.CanLockOut)):
-			w.holdBack(c, todo, "it is done with --accept-risk can-lock-out only")
+			w.holdBack(c, wanted, "it is done with --accept-risk can-lock-out only")
 			return true
 		}
 		return false
@@ -165,7 +165,7 @@ func (w *fixWork) add(ctx context.Context, o fixOptions, d diagnose.Result, id s
 	w.sides = append(w.sides, m)
 	shown := report.PlanMachine{Side: string(side), Name: m.name, Risk: string(worst(changes)), Changes: []report.PlanChange{}, Script: string(m.t.Script())}
 	for _, c := range changes {
-		for _, x := range todo {
+		for _, x := range wanted {
 			if slices.Contains(c.Cures, x.Cause) {
 				w.mended[x.Cause] = append(w.mended[x.Cause], x.Remedy.Cures)
 			}
@@ -252,9 +252,9 @@ func (w *fixWork) leave(cause string, r remedy.Remedy, why string) {
 
 // holdBack puts a change among those that are not made as things are, with what
 // it takes to make it by hand.
-func (w *fixWork) holdBack(c change.Change, todo []change.Wanted, why string) {
+func (w *fixWork) holdBack(c change.Change, wanted []change.Wanted, why string) {
 	r := remedy.Remedy{ID: c.Kind, Side: c.Side, Risk: c.Risk, Summary: c.Title}
-	for _, x := range todo {
+	for _, x := range wanted {
 		if x.Side == c.Side && slices.Contains(c.Cures, x.Cause) {
 			r.Steps = append(r.Steps, stepsOf(x.Remedy, remedy.Kind(c.Kind))...)
 		}
