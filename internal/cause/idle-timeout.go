@@ -22,7 +22,7 @@ var _ = register(Cause{
 	},
 	Needs: []fact.Any{
 		fact.IdleTimeout, fact.IdleSurvived, fact.IdleFatal, fact.IdleSure, fact.IdleDeaths, fact.IdleEarly, fact.IdleCame, fact.IdleAtServer, fact.IdleSaid,
-		fact.IdleHop, fact.IdleDistance, fact.IdleSpeaks, fact.IdleLost, fact.IdleLived, fact.IdleSlept, fact.IdleRefused, fact.IdleAge,
+		fact.IdleHop, fact.IdleDistance, fact.IdleSpeaks, fact.IdleLost, fact.IdleLived, fact.IdleSlept, fact.IdleSlowed, fact.IdleRefused, fact.IdleAge,
 		fact.IdleKnown, fact.IdleTried, fact.IdleBefore, fact.IdlePatience, fact.IdlePath, fact.PathHops, fact.ClientConntrackIdle, fact.HandshakeBanner, fact.SSHDVersion, fact.ServerAliveInterval, fact.ServerAliveCountMax, fact.ClientAliveInterval, fact.ClientAliveCountMax,
 	},
 	Judge: judgeIdle,
@@ -246,6 +246,9 @@ func runNotes(v *fact.View) (notes []string) {
 	}
 	if n, _ := fact.IdleSlept.In(v); n > 0 {
 		notes = append(notes, fmt.Sprintf("this machine slept %s meanwhile, and what was lost then does not count", times(n)))
+	}
+	if why, is := fact.IdleSlowed.In(v); is {
+		notes = append(notes, "after a quick beginning logins were made slowly, for new connections are limited here: "+why)
 	}
 	if why, is := fact.IdleRefused.In(v); is {
 		notes = append(notes, "no more connections could be opened: "+why)

@@ -84,7 +84,7 @@ func (sh *shell) checkCommand() *cobra.Command {
 	f.BoolVar(&o.noLogin, "no-login", false, "do not log in")
 	f.IntVar(&o.maxConnections, "max-connections", 5, "make at most `N` unauthenticated connections to the host")
 	f.DurationVar(&o.idle.UpTo, "idle", 0, "also leave connections silent for up to `TIME`, such as 30m")
-	f.StringVar(&o.pace, "pace", defaultPace, "log in at most `N/TIME` for that")
+	f.StringVar(&o.pace, "pace", autoPace, "log in at most `N/TIME` for that")
 	f.DurationVar(&o.timeout, "timeout", 20*time.Second, "give up what has not answered after `TIME`")
 	return cmd
 }

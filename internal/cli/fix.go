@@ -80,7 +80,7 @@ func (sh *shell) fixCommand() *cobra.Command {
 	f.DurationVar(&o.patience, "patience", 2*time.Minute, "undo a change that is not confirmed after `TIME`")
 	f.BoolVar(&asJSON, "json", false, "print the plan, or what came of it, as JSON")
 	f.DurationVar(&o.idle.UpTo, "idle", 0, "also leave connections silent for up to `TIME` in each check, such as 30m")
-	f.StringVar(&o.pace, "pace", defaultPace, "log in at most `N/TIME` for that")
+	f.StringVar(&o.pace, "pace", autoPace, "log in at most `N/TIME` for that")
 	f.IntVar(&o.maxConnections, "max-connections", 5, "make at most `N` unauthenticated connections to the host in each check")
 	f.DurationVar(&o.timeout, "timeout", 20*time.Second, "give up what has not answered after `TIME`")
 	o.format = "text"

@@ -25,9 +25,11 @@ lets these connections fall silent, and wakes them one after the other; one
 talks all along. So it takes little more than the timeout itself to name one
 that is common, and twice that to know any other to 2 % and to find the device.
 
-Logins are made politely, five in 30 s. Where your servers may be asked more
-often, --pace 100/30s is quicker for short times. Ctrl-C tells what is known so
-far. What was found is kept for this network, and check cites it.
+Logins are made five at a time and 14 in 5 s at most; when one is not let in, or
+the server is seen to limit new connections, four in 30 s from then on. --pace
+4/30s is so from the beginning, --pace 100/30s is quicker for very short times.
+Ctrl-C tells what is known so far. What was found is kept for this network, and
+check cites it.
 
 Through a jump host, the leg behind it is measured; the one to it is measured by
 its own name. Where nobody can log in, a few connections are silent before the
@@ -73,7 +75,7 @@ func (sh *shell) idleCommand() *cobra.Command {
 	f := cmd.Flags()
 	ssh.add(f, "")
 	f.DurationVar(&o.idle.UpTo, "up-to", 2*time.Hour, "try silences of up to `TIME`")
-	f.StringVar(&o.pace, "pace", defaultPace, "log in at most `N/TIME`")
+	f.StringVar(&o.pace, "pace", autoPace, "log in at most `N/TIME`")
 	f.BoolVar(&asJSON, "json", false, "print the result as JSON")
 	f.BoolVar(&background, "background", false, "measure in the background, without the terminal")
 	f.BoolVar(&status, "status", false, "show what is measured in the background")

@@ -4,12 +4,16 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"sshtay/internal/probe"
 )
 
-// defaultPace is how fast logins are made for a measurement of silence. The
-// strictest limit that is common lets six connections in within 30 s (ufw
-// limit); one is left for the user.
-const defaultPace = "5/30s"
+// autoPace begins fast, and goes on at politePace as soon as one login is not let
+// in. The strictest limit that is common drops the sixth new connection
+// within 30 s (ufw limit): one is left for the user.
+const autoPace = "auto"
+
+var politePace = probe.Pace{Logins: 4, Within: 30 * time.Second}
 
 // Bounds of what can be asked for.
 const (
@@ -22,13 +26,10 @@ func (o *checkOptions) readIdle() error {
 	if o.pace == "" { // a verb that leaves nothing silent
 		return nil
 	}
-	count, within, ok := strings.Cut(o.pace, "/")
-	n, err := strconv.Atoi(count)
-	d, err2 := time.ParseDuration(within)
-	if !ok || err != nil || err2 != nil || n < 1 || d <= 0 {
-		return usage("", "--pace %s: want logins in a time, such as %s", o.pace, defaultPace)
+	var ok bool
+	if o.idle.Pace, ok = readPace(o.pace); !ok {
+		return usage("", "--pace %s: want %s, or logins in a time, such as 5/30s", o.pace, autoPace)
 	}
-	o.idle.Logins, o.idle.Within = n, d
 	switch {
 	case o.idle.UpTo == 0:
 	case o.idle.UpTo < leastSilence || o.idle.UpTo > mostSilence:
@@ -39,4 +40,16 @@ func (o *checkOptions) readIdle() error {
 		return usage("sshtay check --idle 30m HOST", "--idle needs a host")
 	}
 	return nil
+}
+
+func readPace(text string) (p probe.Pace, ok bool) {
+	if text == autoPace {
+		p = politePace
+		p.Eager = true
+		return p, true
+	}
+	count, within, ok := strings.Cut(text, "/")
+	n, err := strconv.Atoi(count)
+	d, err2 := time.ParseDuration(within)
+	return probe.Pace{Logins: n, Within: d}, ok && err == nil && err2 == nil && n >= 1 && d > 0
 }

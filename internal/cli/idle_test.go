@@ -18,8 +18,8 @@ func TestIdleUsage(t *testing.T) {
 		says string
 	}{
 		{[]string{"idle"}, exitUsage, "needs a host"},
-		{[]string{"idle", "--pace", "5", "web1"}, exitUsage, "want logins in a time"},
-		{[]string{"idle", "--pace", "0/30s", "web1"}, exitUsage, "want logins in a time"},
+		{[]string{"idle", "--pace", "5", "web1"}, exitUsage, "want auto, or logins in a time"},
+		{[]string{"idle", "--pace", "0/30s", "web1"}, exitUsage, "or logins in a time"},
 		{[]string{"idle", "--up-to", "1s", "web1"}, exitUsage, "want a time from 2s to 48h"},
 		{[]string{"idle", "-o", "FILE", "web1"}, exitUsage, "want an option of ssh"},
 		{[]string{"check", "--idle", "30m"}, exitUsage, "needs a host"},

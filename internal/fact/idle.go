@@ -28,6 +28,7 @@ var (
 	IdleLost     = define[int]("idle.talking_lost", "", "how often was the connection lost that talked all along?")
 	IdleLived    = define[time.Duration]("idle.talking_lived", "s", "how old was it then?")
 	IdleSlept    = define[int]("idle.slept", "", "how often did this machine sleep meanwhile?")
+	IdleSlowed   = define[string]("idle.slowed", "", "why were logins made more slowly than at first?")
 	IdleRefused  = define[string]("idle.refused", "", "why could no more connections be opened?")
 	IdleTried    = define[time.Duration]("idle.tried", "s", "up to which silence was tried?")
 	IdleAge      = define[time.Duration]("idle.age", "s", "how long ago was this measured, on this network?")

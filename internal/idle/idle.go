@@ -113,8 +113,8 @@ const (
 	ratio    = 1.2
 	wide     = 1.5
 	shortest = 6 * time.Second         // for which a third more than the timeout is promised
-	overhead = 2200 * time.Millisecond // until the first ones sleep, and until a death is seen
-	lowest   = 20                      // the first rung is this part of the longest silence ...
+	overhead = 2800 * time.Millisecond // until the first ones sleep, and until a death is seen
+	lowest   = 16                      // the first rung is this part of the longest silence ...
 	detect   = time.Second
 	inTime   = 5 * time.Second // a known timeout is named so long after its time
 	coarse   = 1.35            // and any other is between two rungs by this many times its own length
@@ -130,7 +130,7 @@ func below(known time.Duration) time.Duration {
 	return known - max(leastGap, gap)
 }
 
-func above(known time.Duration) time.Duration { return known + min(2*time.Second, known/40) }
+func above(known time.Duration) time.Duration { return known + min(2*time.Second, known/30) }
 
 // ladder lists the silences to try, the shortest first; far apart where there
 // are few connections to try them with.
@@ -184,7 +184,7 @@ func step(last time.Duration, few bool) float64 {
 	case last < shortest:
 		return ratio
 	}
-	return max(1.08, min(ratio, coarse-float64(overhead)/float64(last)))
+	return max(1.1, min(ratio, coarse-float64(overhead)/float64(last)))
 }
 
 // inOrder sorts rungs by when they have to be begun. When connections can only

@@ -1,6 +1,9 @@
 package idle
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // Opened says that a connection is there, and talks.
 func (p *Plan) Opened(id int) {
@@ -25,6 +28,20 @@ func (p *Plan) Refused(id int, why string) {
 		return
 	}
 	p.refused = why
+}
+
+// Postponed says that a connection was not let in because too many came too
+// fast, and how far apart they can be opened from now on. It is tried again.
+func (p *Plan) Postponed(id int, every time.Duration) {
+	p.conns[id].state = gone
+	p.Pace(every)
+}
+
+// Pace says how far apart connections can be opened from now on, on average.
+func (p *Plan) Pace(every time.Duration) {
+	p.o.Every = every
+	p.slowly = every*time.Duration(p.o.Slots) > 15*time.Second
+	p.rungs = inOrder(ladder(p.o.UpTo, p.o.Total > 0), p.slowly, p.o.Total > 0)
 }
 
 // appoint makes a connection the one that talks, where that one is gone.

@@ -71,8 +71,9 @@ type Plan struct {
 
 // New returns the plan of a run that begins now.
 func New(o Options) *Plan {
-	slowly := o.Every*time.Duration(o.Slots) > 15*time.Second
-	return &Plan{o: o, upTo: o.UpTo, slowly: slowly, rungs: inOrder(ladder(o.UpTo, o.Total > 0), slowly, o.Total > 0)}
+	p := &Plan{o: o, upTo: o.UpTo}
+	p.Pace(o.Every)
+	return p
 }
 
 // Woke says what a silence came to when the connection was woken, or before.

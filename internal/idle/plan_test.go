@@ -18,7 +18,8 @@ func seconds(s float64) time.Duration { return time.Duration(s * 1e9) }
 
 // TestInTime: a known timeout is named five seconds after its time at the
 // latest, any other is bracketed to 35 % by 1.35 times and to 2 % by 2.4 times
-// its length, from the beginning of the run, with at most 24 connections.
+// its length, from the beginning of the run, with at most 24 connections; also
+// when logins are as polite as they are by default, after those of the check.
 func TestInTime(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		upTo := rapid.SampledFrom([]time.Duration{2 * time.Minute, 15 * time.Minute, 2 * time.Hour}).Draw(t, "up to")
@@ -31,7 +32,11 @@ func TestInTime(t *testing.T) {
 		d := device_{hop: rapid.IntRange(1, hops).Draw(t, "hop"), timeout: timeout, early: rapid.Bool().Draw(t, "early")}
 		w := quick(d)
 		o := Options{UpTo: upTo, Slots: 24, Hops: hops, AtOnce: rapid.SampledFrom([]int{1, 5}).Draw(t, "at once")}
-		w.login = time.Duration(o.AtOnce) * 100 * time.Millisecond
+		w.login = time.Duration(o.AtOnce) * 80 * time.Millisecond
+		if rapid.Bool().Draw(t, "polite") {
+			w.mean, w.window, o.Every = 14, 5*time.Second, 5*time.Second/14
+			w.before = []time.Duration{-2 * time.Second, -1500 * time.Millisecond, -800 * time.Millisecond}
+		}
 		run := simulate(t, w, o)
 		r := run.plan.Result()
 		if known && (!r.Known || r.Timeout != timeout || run.named > timeout+inTime) {

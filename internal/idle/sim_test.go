@@ -3,6 +3,7 @@ package idle
 import (
 	"container/heap"
 	"math/rand/v2"
+	"slices"
 	"time"
 )
 
@@ -15,10 +16,12 @@ type world struct {
 	login    time.Duration // how long one takes
 	burst    int           // logins in any window
 	window   time.Duration
-	data     bool          // devices count data only, as proxies do
-	refuseAt int           // the login that is refused; 0 is none
-	cut      time.Duration // when the run is ended; 0 is never
-	talk     bool          // the talking connection is asked all the time
+	mean     float64         // logins in the window, as pf reckons it; 0 is any number
+	before   []time.Duration // logins that were made before the run
+	data     bool            // devices count data only, as proxies do
+	refuseAt int             // the login that is refused; 0 is none
+	cut      time.Duration   // when the run is ended; 0 is never
+	talk     bool            // the talking connection is asked all the time
 	rand     *rand.Rand
 }
 
@@ -86,7 +89,7 @@ func (r *run) after(at time.Duration, do func(now time.Duration)) {
 
 // simulate runs a plan to its end.
 func simulate(t fataler, w world, o Options) *run {
-	r := &run{world: w, plan: New(o), conns: map[int]*simulated{}}
+	r := &run{world: w, plan: New(o), conns: map[int]*simulated{}, opens: slices.Clone(w.before)}
 	r.after(0, func(time.Duration) {})
 	for len(r.events) > 0 {
 		e := heap.Pop(&r.events).(event)
@@ -159,8 +162,11 @@ func (r *run) act(now time.Duration, a Action) {
 		if n := len(r.opens) - r.burst; r.burst > 0 && n >= 0 {
 			start = max(start, r.opens[n]+r.window)
 		}
+		if r.mean > 0 {
+			start = r.polite(start)
+		}
 		r.opens = append(r.opens, start)
-		if r.refuseAt > 0 && len(r.opens) >= r.refuseAt {
+		if r.refuseAt > 0 && len(r.opens)-len(r.before) >= r.refuseAt {
 			r.after(start+r.login, func(now time.Duration) { r.plan.Refused(a.ID, "no more") })
 			return
 		}
@@ -213,6 +219,20 @@ func (r *run) act(now time.Duration, a Action) {
 	case Close:
 		r.conns[a.ID].gone = true
 	}
+}
+
+// polite is when one more login does not exceed the mean.
+func (r *run) polite(now time.Duration) time.Duration {
+	fade := func(m float64, after time.Duration) float64 { return m * max(0, 1-float64(after)/float64(r.window)) }
+	m, last := 0.0, now
+	for _, at := range r.opens {
+		m, last = fade(m, at-last)+1, at
+	}
+	now = max(now, last)
+	if m = fade(m, now-last); m > r.mean-1 {
+		now += time.Duration((1 - (r.mean-1)/m) * float64(r.window))
+	}
+	return now
 }
 
 func (r *run) tooOld(now time.Duration, c *simulated) bool {

@@ -147,7 +147,7 @@ func measureIdle(b *testing.B, program string, seed uint64, w idleWorld, turn <-
 	}
 	defer live.Down()
 	<-turn
-	r, err := live.shell("sshtay idle --json --up-to 2m --pace 100/30s web1", 8*time.Minute)
+	r, err := live.shell("sshtay idle --json --up-to 2m web1", 8*time.Minute)
 	if err != nil {
 		b.Error(err)
 		return nil

@@ -21,7 +21,7 @@ var Idle = Probe{
 
 var idleFacts = []fact.Any{
 	fact.IdleTimeout, fact.IdleSurvived, fact.IdleFatal, fact.IdleSure, fact.IdleKnown, fact.IdleDeaths, fact.IdleEarly, fact.IdleCame, fact.IdleAtServer,
-	fact.IdleSaid, fact.IdleHop, fact.IdleDistance, fact.IdleSpeaks, fact.IdleLost, fact.IdleLived, fact.IdleSlept, fact.IdleRefused, fact.IdleTried,
+	fact.IdleSaid, fact.IdleHop, fact.IdleDistance, fact.IdleSpeaks, fact.IdleLost, fact.IdleLived, fact.IdleSlept, fact.IdleRefused, fact.IdleSlowed, fact.IdleTried,
 	fact.IdleAge, fact.IdlePath, fact.IdleBefore, fact.IdlePatience,
 }
 
@@ -125,6 +125,7 @@ func (r *idleRun) put(facts *fact.Set, f idle.Result, path string) {
 		{f.Slept > 0, func() { fact.IdleSlept.Put(facts, f.Slept, source) }},
 		{f.Lost > 0, func() { fact.IdleLived.Put(facts, r.lived, source) }},
 		{f.Refused != "", func() { fact.IdleRefused.Put(facts, f.Refused, source) }},
+		{r.slowed != "", func() { fact.IdleSlowed.Put(facts, r.slowed, "logins") }},
 		{r.before != "", func() { fact.IdleBefore.Put(facts, r.before, "ssh") }},
 		{r.patient > 0, func() { fact.IdlePatience.Put(facts, r.patient, source) }},
 		{f.Early > 0, func() { fact.IdleEarly.Put(facts, f.Shortest, source) }},

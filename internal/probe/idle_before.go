@@ -29,9 +29,10 @@ const (
 	graceSpread = 5 * time.Second // sshd adds up to four seconds since 9.8, to each its own
 	graceSlots  = 5               // at once: four sleep, and one talks
 	graceTotal  = 8
-	graceLogins = 5 // in any graceWithin, whatever pace logins may have
-	graceWithin = 30 * time.Second
 )
+
+// gracePace is theirs, whatever pace logins may have.
+var gracePace = Pace{Logins: 5, Within: 30 * time.Second}
 
 // noLogin are the reasons for which nobody gets in although the transport is
 // fine. Where a host key is in doubt, the user should look at that first.
@@ -62,15 +63,14 @@ func beforeLogin(ctx context.Context, env *Env, facts *fact.Set, to netip.AddrPo
 		grace = graceUsual
 	}
 	limit := max(grace-graceMargin, grace/2)
-	r := &idleRun{IdleRun: env.Idle, env: env, before: why}
+	r := &idleRun{IdleRun: env.Idle, env: env, before: why, gate: newGate(env.Budget, gracePace)}
 	bare, first := idleBare(env, to), sync.Once{}
-	r.open = func(ctx context.Context) (*idleConn, error) {
+	r.open = func(ctx context.Context, _ time.Duration) (*idleConn, error) {
 		first.Do(func() { time.AfterFunc(limit, r.stop) })
 		return bare(ctx)
 	}
-	r.Logins, r.Within = graceLogins, graceWithin
 	r.plan = idle.New(idle.Options{
-		UpTo: min(env.Idle.UpTo, limit-graceMargin), Slots: graceSlots, AtOnce: 2, Total: graceTotal, Every: r.every(), Hops: hopsTo(facts),
+		UpTo: min(env.Idle.UpTo, limit-graceMargin), Slots: graceSlots, AtOnce: 2, Total: graceTotal, Every: gracePace.every(), Hops: hopsTo(facts),
 	})
 	return r, r.run(ctx)
 }

@@ -324,20 +324,39 @@ func (c *idleConn) atServer(ctx context.Context, other *idleConn) string {
 	if c.peer == "" || other.peer == "" {
 		return ""
 	}
+	own, others := portOf(c.peer), portOf(other.peer)
+	return stateAtServer(c.command(ctx, fmt.Sprintf("grep -h -i -e ':%04x ' -e ':%04x ' /proc/net/tcp /proc/net/tcp6 2>/dev/null", own, others)), own, others)
+}
+
+// rateLimit says, in words, that the server's firewall counts new connections
+// by their address (the match recent of iptables, which ufw limit uses), or "".
+// Everybody can see that there.
+func (c *idleConn) rateLimit(ctx context.Context) string {
+	if c.peer == "" {
+		return ""
+	}
+	if lists := c.command(ctx, "ls /proc/net/xt_recent 2>/dev/null"); len(lists) > 0 {
+		return "the server's firewall counts new connections by their address (" + lists[0] + ")"
+	}
+	return ""
+}
+
+// command has the shell there run something, and returns the lines that it says.
+func (c *idleConn) command(ctx context.Context, line string) []string {
 	c.mu.Lock()
 	c.said = nil
 	c.mu.Unlock()
 	n := c.asked.Add(1)
 	c.ssh.IO.SetWriteDeadline(time.Now().Add(time.Second))
-	fmt.Fprintf(c.ssh.IO, "grep -h -i -e ':%04x ' -e ':%04x ' /proc/net/tcp /proc/net/tcp6 2>/dev/null; echo %s %d\n", portOf(c.peer), portOf(other.peer), idleMark, n)
+	fmt.Fprintf(c.ssh.IO, "%s; echo %s %d\n", line, idleMark, n)
 	ctx, cancel := context.WithTimeout(ctx, mostPatience)
 	defer cancel()
 	if c.await(ctx, func() bool { return c.echoed >= n }) != nil {
-		return ""
+		return nil
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return stateAtServer(c.said, portOf(c.peer), portOf(other.peer))
+	return c.said
 }
 
 func portOf(peer string) int {

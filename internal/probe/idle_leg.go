@@ -76,8 +76,8 @@ func masterArgs(env *Env, via []string, path string) []string {
 }
 
 // open logs in to the server through the jump host.
-func (l *leg) open(env *Env) func(context.Context) (*idleConn, error) {
-	return func(ctx context.Context) (*idleConn, error) {
+func (l *leg) open(env *Env) idleOpener {
+	return func(ctx context.Context, _ time.Duration) (*idleConn, error) {
 		machine, ok := env.Local.(proxyHost)
 		if !ok {
 			return nil, errNoSession

@@ -10,14 +10,14 @@ import (
 
 	"sshtay/internal/fact"
 	"sshtay/internal/idle"
+	"sshtay/internal/sock"
 )
 
 // An IdleRun says how connections are to be left silent.
 type IdleRun struct {
-	UpTo   time.Duration   // the longest silence to try
-	Logins int             // at most so many ...
-	Within time.Duration   // ... in any such time
-	Watch  func(idle.View) // told what is going on, often; may be nil
+	UpTo  time.Duration   // the longest silence to try
+	Pace  Pace            // of the logins
+	Watch func(idle.View) // told what is going on, often; may be nil
 }
 
 // Limit is how long a run may take at most. One that finds something takes two
@@ -27,11 +27,8 @@ func (r IdleRun) Limit() time.Duration {
 	if r.UpTo <= 0 {
 		return 0
 	}
-	return 4*r.UpTo + time.Minute + 3*idleSlots*r.every()
+	return 4*r.UpTo + time.Minute + 3*idleSlots*r.Pace.every()
 }
-
-// every is how far apart logins may be, on average.
-func (r IdleRun) every() time.Duration { return r.Within / time.Duration(max(r.Logins, 1)) }
 
 // idleSlots is how many connections a run has open at once, and idleAtOnce how
 // many of these may be logging in at the same time: sshd begins to refuse some
@@ -46,8 +43,9 @@ const (
 type idleRun struct {
 	IdleRun
 	env    *Env
-	open   func(context.Context) (*idleConn, error) // one that talks
-	before string                                   // why nobody logs in, or ""
+	open   idleOpener
+	gate   *gate
+	before string // why nobody logs in, or ""
 	plan   *idle.Plan
 	conns  map[int]*idleConn
 	events chan func()
@@ -56,6 +54,7 @@ type idleRun struct {
 	noted  time.Duration // and what the plan was told of
 	works  sync.WaitGroup
 
+	slowed  string // why logins are made more slowly than at first, or ""
 	control *idleConn
 	server  map[string]int    // what the server's kernel said of connections that had died
 	words   map[string]string // what ssh printed, by what its connection came to
@@ -65,10 +64,15 @@ type idleRun struct {
 	stop    context.CancelFunc
 }
 
+// An idleOpener makes one login, and returns it talking. Waits so long for the
+// server to answer at all, or as long as is usual when that is 0.
+type idleOpener func(ctx context.Context, wait time.Duration) (*idleConn, error)
+
 // newIdleRun is a run of logins.
-func newIdleRun(env *Env, open func(context.Context) (*idleConn, error), o idle.Options) *idleRun {
-	o.UpTo, o.Slots, o.AtOnce, o.Every = env.Idle.UpTo, idleSlots, idleAtOnce, env.Idle.every()
-	return &idleRun{IdleRun: env.Idle, env: env, open: open, plan: idle.New(o)}
+func newIdleRun(env *Env, open idleOpener, o idle.Options) *idleRun {
+	g := newGate(env.Budget, env.Idle.Pace)
+	o.UpTo, o.Slots, o.AtOnce, o.Every = env.Idle.UpTo, idleSlots, idleAtOnce, g.every()
+	return &idleRun{IdleRun: env.Idle, env: env, open: open, gate: g, plan: idle.New(o)}
 }
 
 func (r *idleRun) now() time.Duration { return time.Since(r.begin) + asleepFor() - r.slept }
@@ -170,14 +174,26 @@ func (r *idleRun) do(ctx context.Context, a idle.Action) {
 // login opens a connection, as soon as that is polite.
 func (r *idleRun) login(ctx context.Context, id int) {
 	var c *idleConn
-	err := r.env.Budget.Allow(ctx, r.Logins, r.Within)
+	wait, err := r.gate.pass(ctx)
 	if err == nil {
-		c, err = r.open(ctx)
+		c, err = r.open(ctx, wait)
+	}
+	limit := ""
+	if err == nil && wait > 0 && id == 0 {
+		limit = c.rateLimit(ctx)
 	}
 	r.tell(ctx, func() {
-		if err != nil {
+		switch {
+		case err != nil && wait > 0 && r.control != nil: // others got in
+			r.slow(err.Error(), true)
+			r.plan.Postponed(id, r.gate.every())
+			return
+		case err != nil:
 			r.plan.Refused(id, err.Error())
 			return
+		case limit != "":
+			r.slow(limit, false)
+			r.plan.Pace(r.gate.every())
 		}
 		c.id = id
 		r.conns[id], r.born[id] = c, r.now()
@@ -187,6 +203,12 @@ func (r *idleRun) login(ctx context.Context, id int) {
 	if ctx.Err() != nil && err == nil {
 		c.line.Close()
 	}
+}
+
+// slow has all further logins made at the pace that nobody minds.
+func (r *idleRun) slow(why string, shut bool) {
+	r.gate.slow(shut)
+	r.slowed = cmp.Or(r.slowed, why)
 }
 
 // mourn waits for a connection to end by itself.
@@ -355,13 +377,13 @@ func (r *idleRun) talk(ctx context.Context, c *idleConn) {
 }
 
 // idleSession returns how a login for a run is made.
-func idleSession(env *Env, to netip.AddrPort, shell bool) func(context.Context) (*idleConn, error) {
+func idleSession(env *Env, to netip.AddrPort, shell bool) idleOpener {
 	command := ""
 	if shell {
 		command = idleCommand
 	}
-	return func(ctx context.Context) (*idleConn, error) {
-		s, err := openSession(ctx, env, to, trial{Silent: true, SSH: idleSSH(env), Command: command, Allowed: true})
+	return func(ctx context.Context, wait time.Duration) (*idleConn, error) {
+		s, err := openSession(ctx, env, to, trial{Silent: true, Socket: sock.Options{Timeout: wait}, SSH: idleSSH(env), Command: command, Allowed: true})
 		if err != nil {
 			return nil, err
 		}

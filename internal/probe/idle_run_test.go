@@ -15,7 +15,7 @@ func loopIdleRun(t *testing.T, user string, shell bool, upTo time.Duration) *idl
 	s := newServer(t, "MaxStartups 50\n")
 	env, to := sessionEnv(t, s, user)
 	return &idleRun{
-		IdleRun: IdleRun{UpTo: upTo, Logins: 100, Within: time.Second}, env: env, open: idleSession(env, to, shell),
+		IdleRun: IdleRun{UpTo: upTo}, env: env, open: idleSession(env, to, shell), gate: newGate(env.Budget, Pace{Logins: 100, Within: time.Second}),
 		plan: idle.New(idle.Options{UpTo: upTo, Slots: 4, Hops: 1}),
 	}
 }
@@ -28,7 +28,7 @@ func TestIdleConn(t *testing.T) {
 			r := loopIdleRun(t, "root", shell, time.Second)
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 			defer cancel()
-			c, err := r.open(ctx)
+			c, err := r.open(ctx, 0)
 			if err != nil {
 				t.Fatal(err)
 			}

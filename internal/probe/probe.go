@@ -121,14 +121,46 @@ func (b *Budget) Take() bool {
 }
 
 // Allow waits until fewer than n connections were made within the time that
-// ended just now, and then spends one more, beyond the limit.
+// ended just now, and then spends one more, beyond the limit. Whoever counts them
+// elsewhere sees one come late and another early: so it waits a little longer.
 func (b *Budget) Allow(ctx context.Context, n int, within time.Duration) error {
+	within += within / 50
+	return b.allow(ctx, func(now time.Time) time.Duration {
+		if i := len(b.taken) - n; i >= 0 {
+			return within - now.Sub(b.taken[i])
+		}
+		return 0
+	})
+}
+
+// AllowMean waits until n in that time is not exceeded as pf reckons it
+// (max-src-conn-rate): with a mean that forgets as time goes by. It lets n
+// through at once and then one after the other, where Allow waits for the end of
+// the time.
+func (b *Budget) AllowMean(ctx context.Context, n int, within time.Duration) error {
+	return b.allow(ctx, func(now time.Time) time.Duration {
+		mean, last := 0.0, now
+		for _, at := range b.taken {
+			mean, last = fade(mean, at.Sub(last), within)+1, at
+		}
+		if mean = fade(mean, now.Sub(last), within); mean <= float64(n-1) {
+			return 0
+		}
+		return time.Duration((1 - float64(n-1)/mean) * float64(within))
+	})
+}
+
+// fade is what is left of a mean after a while.
+func fade(mean float64, after, within time.Duration) float64 {
+	return mean * max(0, 1-float64(after)/float64(within))
+}
+
+// allow waits for as long as the rule says, again and again, and then spends one
+// connection.
+func (b *Budget) allow(ctx context.Context, rule func(now time.Time) time.Duration) error {
 	for {
 		b.mu.Lock()
-		wait := time.Duration(0)
-		if i := len(b.taken) - n; i >= 0 {
-			wait = within - time.Since(b.taken[i])
-		}
+		wait := rule(time.Now())
 		if wait <= 0 {
 			b.taken = append(b.taken, time.Now())
 			b.limit = max(b.limit, len(b.taken))

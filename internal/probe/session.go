@@ -108,7 +108,12 @@ func dialAsUser(ctx context.Context, env *Env, to netip.AddrPort, o sock.Options
 		o.Local, _ = local.(*net.TCPAddr)
 	}
 	o.Timeout = cmp.Or(o.Timeout, connectTime)
-	return sock.Dial(ctx, to, o)
+	start := time.Now()
+	conn, err := sock.Dial(ctx, to, o)
+	if err != nil {
+		return nil, plainly(err, time.Since(start))
+	}
+	return conn, nil
 }
 
 // newSession starts ssh, on a connection of ours or without one. Clean gives
