@@ -159,6 +159,9 @@ func fade(mean float64, after, within time.Duration) float64 {
 // connection.
 func (b *Budget) allow(ctx context.Context, rule func(now time.Time) time.Duration) error {
 	for {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		b.mu.Lock()
 		wait := rule(time.Now())
 		if wait <= 0 {
