@@ -39,7 +39,7 @@ vet: $(STATICCHECK)
 # not on a machine that others keep busy. The scenarios run by themselves,
 # against the program as it is built.
 unit:
-	CGO_ENABLED=1 $(GO) test -race -p 1 -timeout 15m -skip '^TestScenarios$$' ./...
+	CGO_ENABLED=1 $(GO) test -race -p 1 -parallel 4 -timeout 15m -skip '^TestScenarios$$' ./...
 
 lab: build
 	SSHTAY=$(CURDIR)/sshtay $(GO) test -count 1 -timeout 40m -run '^TestScenarios$$' -v ./internal/lab
