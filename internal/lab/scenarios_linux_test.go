@@ -2,9 +2,11 @@ package lab
 
 import (
 	"cmp"
+	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -25,6 +27,7 @@ func TestScenarios(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	all = chosen(t, all)
 	program := builtProgram(t)
 	l := &Lab{Program: program, Seed: 1}
 	// Worlds in which connections are left silent mostly wait: more of them fit
@@ -50,6 +53,20 @@ func TestScenarios(t *testing.T) {
 			}
 		})
 	}
+}
+
+// chosen are the scenarios that -run names behind the slash: those alone are
+// run, and not all of them to show a few.
+func chosen(t *testing.T, all []Scenario) []Scenario {
+	_, names, some := strings.Cut(flag.Lookup("test.run").Value.String(), "/")
+	if !some {
+		return all
+	}
+	name, err := regexp.Compile(names)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.DeleteFunc(all, func(s Scenario) bool { return !name.MatchString(s.Name) })
 }
 
 // mostAgain is how many scenarios may differ from what they want because the
