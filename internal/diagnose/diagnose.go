@@ -63,6 +63,19 @@ func Run(ctx context.Context, o Options) Result {
 	}
 }
 
+// Door sees how far a new connection to the target gets, by a handshake and a
+// login side by side, and judges nothing.
+func Door(ctx context.Context, o Options) Result {
+	start := time.Now()
+	env, facts := o.env(), &fact.Set{Now: time.Now}
+	env.Knock = true
+	ctx, cancel := context.WithTimeout(ctx, o.limit())
+	defer cancel()
+	probe.Config.Run(ctx, env, facts)
+	together(ctx, env, facts, []probe.Probe{probe.Handshake, probe.Login})
+	return Result{Target: o.Target, Resolved: env.Resolved, Facts: facts, Connections: env.Budget.Spent(), At: start, Took: time.Since(start)}
+}
+
 // LoginArgs is the user's own ssh for one command on the target, which is to be
 // put behind it: by a login of its own, and over the connection that ssh holds
 // open (ControlMaster), which is nil where there is none.
