@@ -24,6 +24,7 @@ type fixOptions struct {
 	side                string
 	accept              []string
 	patience            time.Duration
+	ahead               *advance // of who checks first
 }
 
 const fixHelp = `Fix checks a host, shows what it would change - on this machine and on the
@@ -117,11 +118,13 @@ func (o *fixOptions) read(asJSON bool) error {
 
 // fix is the whole story: check, plan, consent, change, proof.
 func (sh *shell) fix(ctx context.Context, o fixOptions) error {
-	before, r, err := sh.diagnosed(ctx, o.checkOptions)
+	check, drop := o.inAdvance(ctx)
+	defer drop()
+	before, r, err := sh.diagnosed(ctx, check.checkOptions)
 	if err != nil {
 		return err
 	}
-	work, err := sh.planFor(ctx, o, before, r)
+	work, err := sh.planFor(ctx, check, before, r)
 	if err != nil {
 		return err
 	}
@@ -143,6 +146,24 @@ func (sh *shell) fix(ctx context.Context, o fixOptions) error {
 		return exitError{exitFindings, "nothing was changed", ""}
 	}
 	return sh.carryOut(ctx, o, work, r)
+}
+
+// inAdvance has the check begin the login that the plan for the host takes. Drop
+// ends one that nobody took.
+func (o fixOptions) inAdvance(ctx context.Context) (check fixOptions, drop func()) {
+	if o.target.Local() || o.side == string(remedy.Client) {
+		return o, func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	without := o
+	o.ahead = &advance{enter: func() entered { return logInto(ctx, without) }}
+	o.letIn = o.ahead.begin
+	return o, func() {
+		cancel()
+		if e, was := o.ahead.take(); was && e.err == nil {
+			e.m.Close()
+		}
+	}
 }
 
 // planOnly ends with the plan.

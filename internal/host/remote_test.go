@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -152,9 +153,25 @@ func TestRemoteShellsAndSudo(t *testing.T) {
 			t.Errorf("%s: got %q, %v", shell, got.Stdout, err)
 		}
 		r.Close()
-		if _, err := (Local{}).Remote(t.Context(), RemoteCommand{SSH: s.SSH(user), Sudo: true}); !errors.Is(err, ErrNoSudo) || !strings.Contains(err.Error(), "password is required") {
-			t.Errorf("%s: sudo without permission: %v", shell, err)
+		if r, err = (Local{}).Remote(t.Context(), RemoteCommand{SSH: s.SSH(user), Sudo: true}); err != nil || r.Root() {
+			t.Fatalf("%s: sudo without permission: %v", shell, err)
 		}
+		if got, err := r.Run(t.Context(), Command{Argv: []string{"id", "-un"}}); err != nil || string(got.Stdout) != user+"\n" {
+			t.Errorf("%s: without sudo: got %q, %v", shell, got.Stdout, err)
+		}
+		r.Close()
+		allow := "/etc/sudoers.d/" + user
+		if err := os.WriteFile(allow, []byte(user+" ALL=(ALL) NOPASSWD: ALL\n"), 0o440); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { os.Remove(allow) })
+		if r, err = (Local{}).Remote(t.Context(), RemoteCommand{SSH: s.SSH(user), Sudo: true}); err != nil || !r.Root() {
+			t.Fatalf("%s: sudo: %v", shell, err)
+		}
+		if got, err := r.Run(t.Context(), Command{Argv: []string{"sh", "-c", "id -u; cat; echo err >&2"}, Stdin: strings.NewReader("in\n")}); err != nil || string(got.Stdout) != "0\nin\n" || string(got.Stderr) != "err" {
+			t.Errorf("%s: by sudo: got %q %q, %v", shell, got.Stdout, got.Stderr, err)
+		}
+		r.Close()
 	}
 	r, err := Local{}.Remote(t.Context(), RemoteCommand{SSH: s.SSH("root"), Sudo: true})
 	if err != nil {
@@ -164,6 +181,32 @@ func TestRemoteShellsAndSudo(t *testing.T) {
 	if got, err := r.Run(t.Context(), Command{Argv: []string{"id", "-u"}}); err != nil || string(got.Stdout) != "0\n" {
 		t.Errorf("got %q, %v", got.Stdout, err)
 	}
+}
+
+// TestRemoteAtOnce: what is asked at once is answered to who asked it, in one
+// round trip; and where the context of one ends, all of them learn of it.
+func TestRemoteAtOnce(t *testing.T) {
+	r := remote(t, "root")
+	var all sync.WaitGroup
+	for i := range 20 {
+		all.Go(func() {
+			text := strings.Repeat(fmt.Sprint(i), 5000)
+			if got, err := r.Run(t.Context(), Command{Argv: []string{"cat"}, Stdin: strings.NewReader(text)}); err != nil || string(got.Stdout) != text {
+				t.Errorf("%d: got %.20q, %v", i, got.Stdout, err)
+			}
+		})
+	}
+	all.Wait()
+	ctx, cancel := context.WithCancel(t.Context())
+	started := writerFunc(func(p []byte) (int, error) { cancel(); return len(p), nil })
+	for range 5 {
+		all.Go(func() {
+			if _, err := r.Run(ctx, Command{Argv: []string{"sh", "-c", "head -c 1000 /dev/zero; sleep 1000"}, Stdout: started}); err == nil {
+				t.Error("it ended well")
+			}
+		})
+	}
+	all.Wait()
 }
 
 func newUser(t *testing.T, shell string) string {

@@ -120,7 +120,7 @@ func logInOnce(ctx context.Context, env *Env, lim limits, fed bool) loginRun {
 		Stdout:   (*watchOut)(t.watch), Stderr: (*watchErr)(t.watch),
 	}
 	command := remoteCommand(env.text(t.nonce))
-	t.onBegin = env.Running.Give
+	t.letIn, t.onBegin = env.LetIn, env.Running.Give
 	if fed {
 		command = fedCommand(t.nonce)
 		feed := newFeed(env.text(t.nonce))
