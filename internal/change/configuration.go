@@ -5,6 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"path"
+	"slices"
 	"strings"
 	"sync"
 
@@ -17,27 +20,43 @@ import (
 
 // reader reads files of a machine for sshconf: each once, for a plan looks at
 // the same ones again and again. It begins at once to look at those of the
-// patterns of sh, in one go, for far away each look is a round trip.
+// patterns of sh, in one go, for far away each look is a round trip; what was not
+// seen then, and would have been, is not there.
 func reader(ctx context.Context, m host.Host, patterns ...string) func(name string, max int64) ([]byte, error) {
 	type answer struct {
 		data []byte
 		err  error
 	}
+	odd := map[string]bool{}
 	looked := early(func() map[string]answer {
 		known := map[string]answer{}
-		if len(patterns) > 0 {
-			all, _ := look(ctx, m, patterns...) // what cannot be read so is asked for by itself
-			for _, s := range all {
-				if !s.Odd {
-					known[s.Name] = answer{s.Data, nil}
-				}
+		if len(patterns) == 0 {
+			return known
+		}
+		all, err := look(ctx, m, patterns...)
+		if err != nil {
+			patterns = nil // what cannot be read so is asked for by itself
+		}
+		for _, s := range all {
+			odd[s.Name] = s.Odd
+			if !s.Odd {
+				known[s.Name] = answer{s.Data, nil}
 			}
 		}
 		return known
 	})
+	missed := func(name string) bool {
+		return !odd[name] && !strings.HasPrefix(path.Base(name), ".") && slices.ContainsFunc(patterns, func(p string) bool {
+			match, err := path.Match(p, name)
+			return err == nil && match
+		})
+	}
 	return func(name string, max int64) ([]byte, error) {
 		known := looked()
 		a, is := known[name]
+		if !is && missed(name) {
+			return nil, &fs.PathError{Op: "read", Path: name, Err: fs.ErrNotExist}
+		}
 		if !is {
 			a.data, a.err = m.ReadFile(ctx, name, int(max))
 			if errors.Is(a.err, host.ErrTooLarge) {

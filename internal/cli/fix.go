@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -155,8 +156,13 @@ func (o fixOptions) inAdvance(ctx context.Context) (check fixOptions, drop func(
 		return o, func() {}
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	without := o
-	o.ahead = &advance{enter: func() entered { return logInto(ctx, without) }}
+	own := o // o changes below
+	ways := sync.OnceValues(func() (login, shared []string) { return waysInto(ctx, own) })
+	go ways() // ssh takes a moment to say
+	o.ahead = &advance{enter: func() entered {
+		login, shared := ways()
+		return logInBy(ctx, own, login, shared)
+	}}
 	o.letIn = o.ahead.begin
 	return o, func() {
 		cancel()

@@ -65,7 +65,17 @@ type entered struct {
 // user's ssh holds open does: what is changed over it is still proven by a new
 // one.
 func logInto(ctx context.Context, o fixOptions) entered {
-	login, shared := diagnose.LoginArgs(ctx, diagnose.Options{Target: o.target, Local: host.Local{}, Login: true, MaxConnections: 1, Timeout: o.timeout, Version: Version, Self: self()})
+	login, shared := waysInto(ctx, o)
+	return logInBy(ctx, o, login, shared)
+}
+
+// waysInto are the user's own ssh, by a login and over a connection that it holds
+// open.
+func waysInto(ctx context.Context, o fixOptions) (login, shared []string) {
+	return diagnose.LoginArgs(ctx, diagnose.Options{Target: o.target, Local: host.Local{}, Login: true, MaxConnections: 1, Timeout: o.timeout, Version: Version, Self: self()})
+}
+
+func logInBy(ctx context.Context, o fixOptions, login, shared []string) entered {
 	e := logIn(ctx, host.RemoteCommand{SSH: login, Sudo: true, Wait: o.timeout})
 	if e.err != nil && shared != nil {
 		if over := logIn(ctx, host.RemoteCommand{SSH: shared, Sudo: true, Wait: o.timeout}); over.err == nil {

@@ -103,13 +103,14 @@ func (r *Remote) greet(ctx context.Context, mark string) error {
 	return nil
 }
 
-// Close ends the login.
+// Close ends the login, in which nothing is done any more, without waiting for
+// the other side to agree.
 func (r *Remote) Close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.gone == nil {
 		r.gone = errors.New("the login was ended")
-		r.dialog.End(remoteGrace)
+		r.dialog.End(0)
 	}
 	return nil
 }
