@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -147,29 +146,6 @@ func (sh *shell) fix(ctx context.Context, o fixOptions) error {
 		return exitError{exitFindings, "nothing was changed", ""}
 	}
 	return sh.carryOut(ctx, o, work, r)
-}
-
-// inAdvance has the check begin the login that the plan for the host takes. Drop
-// ends one that nobody took.
-func (o fixOptions) inAdvance(ctx context.Context) (check fixOptions, drop func()) {
-	if o.target.Local() || o.side == string(remedy.Client) {
-		return o, func() {}
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	own := o // o changes below
-	ways := sync.OnceValues(func() (login, shared []string) { return waysInto(ctx, own) })
-	go ways() // ssh takes a moment to say
-	o.ahead = &advance{enter: func() entered {
-		login, shared := ways()
-		return logInBy(ctx, own, login, shared)
-	}}
-	o.letIn = o.ahead.begin
-	return o, func() {
-		cancel()
-		if e, was := o.ahead.take(); was && e.err == nil {
-			e.m.Close()
-		}
-	}
 }
 
 // planOnly ends with the plan.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"sync"
 	"time"
 
 	"sshtay/internal/diagnose"
@@ -83,37 +82,6 @@ func logInBy(ctx context.Context, o fixOptions, login, shared []string) entered 
 		}
 	}
 	return e
-}
-
-// An advance is a login for work that is made while the check still goes on: from
-// when the host has let the check's own login in, so that it is refused nothing
-// twice.
-type advance struct {
-	once  sync.Once
-	enter func() entered
-	made  chan entered // nil until it is begun
-}
-
-// begin logs in, once.
-func (a *advance) begin() {
-	a.once.Do(func() {
-		a.made = make(chan entered, 1)
-		go func() { a.made <- a.enter() }()
-	})
-}
-
-// take gives the login, once, if one was begun.
-func (a *advance) take() (e entered, was bool) {
-	if a == nil {
-		return e, false
-	}
-	a.once.Do(func() {}) // from here on none is
-	if a.made == nil {
-		return e, false
-	}
-	e, was = <-a.made
-	a.made = nil
-	return e, was
 }
 
 // typing is how long somebody may take to type a password.
