@@ -5,7 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"path"
+	"slices"
 	"strings"
+	"sync"
 
 	"sshtay/internal/host"
 	"sshtay/internal/remedy"
@@ -15,24 +19,44 @@ import (
 // What edits of ssh_config and of sshd_config have in common.
 
 // reader reads files of a machine for sshconf: each once, for a plan looks at
-// the same ones again and again, and those of the patterns of sh all in one go,
-// for far away each look is a round trip.
+// the same ones again and again. It begins at once to look at those of the
+// patterns of sh, in one go, for far away each look is a round trip; what was not
+// seen then, and would have been, is not there.
 func reader(ctx context.Context, m host.Host, patterns ...string) func(name string, max int64) ([]byte, error) {
 	type answer struct {
 		data []byte
 		err  error
 	}
-	known := map[string]answer{}
-	if len(patterns) > 0 {
-		all, _ := look(ctx, m, patterns...) // what cannot be read so is asked for by itself
+	odd := map[string]bool{}
+	looked := early(func() map[string]answer {
+		known := map[string]answer{}
+		if len(patterns) == 0 {
+			return known
+		}
+		all, err := look(ctx, m, patterns...)
+		if err != nil {
+			patterns = nil // what cannot be read so is asked for by itself
+		}
 		for _, s := range all {
+			odd[s.Name] = s.Odd
 			if !s.Odd {
 				known[s.Name] = answer{s.Data, nil}
 			}
 		}
+		return known
+	})
+	missed := func(name string) bool {
+		return !odd[name] && !strings.HasPrefix(path.Base(name), ".") && slices.ContainsFunc(patterns, func(p string) bool {
+			match, err := path.Match(p, name)
+			return err == nil && match
+		})
 	}
 	return func(name string, max int64) ([]byte, error) {
+		known := looked()
 		a, is := known[name]
+		if !is && missed(name) {
+			return nil, &fs.PathError{Op: "read", Path: name, Err: fs.ErrNotExist}
+		}
 		if !is {
 			a.data, a.err = m.ReadFile(ctx, name, int(max))
 			if errors.Is(a.err, host.ErrTooLarge) {
@@ -47,20 +71,35 @@ func reader(ctx context.Context, m host.Host, patterns ...string) func(name stri
 	}
 }
 
-// lister lists folders of a machine.
-func lister(ctx context.Context, m host.Host) func(dir string) []string {
-	known := map[string][]string{}
-	return func(dir string) []string {
-		names, ok := known[dir]
-		if !ok {
+// lister lists folders of a machine, each once. It begins at once with those that
+// are named.
+func lister(ctx context.Context, m host.Host, dirs ...string) func(dir string) []string {
+	known := map[string]func() []string{}
+	list := func(dir string) func() []string {
+		return early(func() []string {
 			r, err := m.Run(ctx, host.Command{Argv: []string{"ls", "-1a", "--", dir}, Env: []string{"LC_ALL=C"}})
-			if err == nil && r.Exit == 0 {
-				names = strings.Split(string(r.Stdout), "\n")
+			if err != nil || r.Exit != 0 {
+				return nil
 			}
-			known[dir] = names
-		}
-		return names
+			return strings.Split(string(r.Stdout), "\n")
+		})
 	}
+	for _, dir := range dirs {
+		known[dir] = list(dir)
+	}
+	return func(dir string) []string {
+		if known[dir] == nil {
+			known[dir] = list(dir)
+		}
+		return known[dir]()
+	}
+}
+
+// early begins at once with what is asked for later, and waits for it then.
+func early[T any](work func() T) func() T {
+	once := sync.OnceValue(work)
+	go once()
+	return once
 }
 
 // realPaths are the files that paths lead to. What is not there yet is where it

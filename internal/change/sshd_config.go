@@ -1,6 +1,7 @@
 package change
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -19,6 +20,9 @@ import (
 // stays, and a note tells so. It fails when an option cannot be made effective.
 func SSHDConfig(ctx context.Context, m host.Host, request sshconf.ServerRequest, set []sshconf.Assignment, matched bool) (Change, error) {
 	c := Change{Kind: "sshd_config", Title: titleOf(set) + " for everybody", Side: remedy.Server, Risk: riskOf(set), Root: true}
+	// What is nearly always read is looked at while sshd is being looked for.
+	usual := cmp.Or(request.Config, sshconf.ServerConfig)
+	read, list := reader(ctx, m, usual, sshconf.ServerConfig+".d/*"), lister(ctx, m, "/", "/etc", "/etc/ssh", "/etc/ssh/sshd_config.d")
 	s, err := findSSHD(ctx, m, request.Config)
 	if err != nil {
 		return c, err
@@ -31,7 +35,7 @@ func SSHDConfig(ctx context.Context, m host.Host, request sshconf.ServerRequest,
 		request.Release = s.release
 	}
 	s.options = request.Options
-	env := &sshconf.Env{ReadFile: reader(ctx, m, s.config, sshconf.ServerConfig+".d/*"), Glob: sshconf.GlobOf(lister(ctx, m)), Groups: groups(ctx, m)}
+	env := &sshconf.Env{ReadFile: read, Glob: sshconf.GlobOf(list), Groups: groups(ctx, m)}
 	asStranger := request
 	if c, err := sshconf.ParseConnection(specOf(request.Connection)); err == nil {
 		asStranger.Connection = &c // sshd -T wants every field
@@ -40,16 +44,22 @@ func SSHDConfig(ctx context.Context, m host.Host, request sshconf.ServerRequest,
 	if err != nil {
 		return c, unreadable(s, "sshd refuses its configuration as it is: %w", err)
 	}
-	if notes, err := s.agrees(ctx, m, before, request, set); err != nil {
-		return c, err
-	} else if notes != "" {
-		c.Notes = append(c.Notes, notes)
-	}
+	agreed := early(func() agreement { return s.agrees(ctx, m, before, request, set) })
 	e, err := sshconf.EditServer(env, request, set, matched)
-	if err != nil {
-		return c, unreadable(s, "%w", err)
+	if err == nil {
+		c.Effects, err = effects(ctx, m, e)
+	} else {
+		err = unreadable(s, "%w", err)
 	}
-	if c.Effects, err = effects(ctx, m, e); err != nil || len(c.Effects) == 0 {
+	if a := agreed(); a.err != nil {
+		return c, a.err
+	} else if a.note != "" {
+		c.Notes = append(c.Notes, a.note)
+	}
+	if err != nil {
+		return c, err
+	}
+	if len(c.Effects) == 0 {
 		c.Notes = append(c.Notes, slices.Concat(e.Notes, e.Warnings)...)
 		return c, err
 	}
@@ -76,19 +86,25 @@ func groups(ctx context.Context, m host.Host) func(string) ([]string, bool) {
 	}
 }
 
-// agrees asks sshd itself what is effective now. It is a note where sshd would
+// An agreement of sshd with what we read in its files has a note where sshd would
 // not say, and an error where it says something else of the options to set.
-func (s *sshd) agrees(ctx context.Context, m host.Host, ours *sshconf.Server, request sshconf.ServerRequest, set []sshconf.Assignment) (note string, err error) {
+type agreement struct {
+	note string
+	err  error
+}
+
+// agrees asks sshd itself what is effective now.
+func (s *sshd) agrees(ctx context.Context, m host.Host, ours *sshconf.Server, request sshconf.ServerRequest, set []sshconf.Assignment) agreement {
 	r, err := m.Run(ctx, host.Command{Argv: []string{"sh", "-c", s.command("-T", "-C", specOf(request.Connection))}})
 	switch {
 	case err != nil:
-		return "", err
+		return agreement{err: err}
 	case r.Exit != 0 && !s.root:
-		return "sshd -T could not be asked what is effective: it needs root", nil
+		return agreement{note: "sshd -T could not be asked what is effective: it needs root"}
 	case r.Exit != 0:
-		return "sshd -T says: " + firstLine(r.Stderr), nil
+		return agreement{note: "sshd -T says: " + firstLine(r.Stderr)}
 	}
-	return "", doubts(r.Stdout, &ours.Resolved, set)
+	return agreement{err: doubts(r.Stdout, &ours.Resolved, set)}
 }
 
 // specOf writes a connection as sshd -T -C takes it; what is not known is that

@@ -35,6 +35,7 @@ type checkOptions struct {
 	pace           string
 	progress       func(string)
 	asking         func(bool)
+	letIn          func()
 	keep           func(name, text string)
 }
 
@@ -192,11 +193,20 @@ func runCheck(ctx context.Context, o checkOptions) (report.Report, error) {
 
 // runDiagnosis does that, and keeps what the judges saw.
 func runDiagnosis(ctx context.Context, o checkOptions) (diagnose.Result, report.Report) {
-	d := diagnose.Run(ctx, diagnose.Options{
+	d := diagnose.Run(ctx, o.diagnosis())
+	return d, o.reported(d)
+}
+
+// diagnosis says the same to package diagnose.
+func (o checkOptions) diagnosis() diagnose.Options {
+	return diagnose.Options{
 		Target: o.target, Local: host.Local{}, Login: !o.noLogin, Terminal: o.terminal,
-		MaxConnections: o.maxConnections, Timeout: o.timeout, Idle: o.idle, Version: Version, Self: self(), Progress: o.progress, Asking: o.asking, Keep: o.keep,
-	})
-	return d, report.New(report.Input{
+		MaxConnections: o.maxConnections, Timeout: o.timeout, Idle: o.idle, Version: Version, Self: self(), Progress: o.progress, Asking: o.asking, LetIn: o.letIn, Keep: o.keep,
+	}
+}
+
+func (o checkOptions) reported(d diagnose.Result) report.Report {
+	return report.New(report.Input{
 		Target: d.Target, Resolved: d.Resolved, Facts: d.Facts, Judgements: d.Judgements,
 		Version: Version, At: d.At, Took: d.Took, Connections: d.Connections, NoLogin: o.noLogin,
 	})

@@ -24,6 +24,7 @@ type fixOptions struct {
 	side                string
 	accept              []string
 	patience            time.Duration
+	ahead               *advance // of who checks first
 }
 
 const fixHelp = `Fix checks a host, shows what it would change - on this machine and on the
@@ -117,11 +118,13 @@ func (o *fixOptions) read(asJSON bool) error {
 
 // fix is the whole story: check, plan, consent, change, proof.
 func (sh *shell) fix(ctx context.Context, o fixOptions) error {
-	before, r, err := sh.diagnosed(ctx, o.checkOptions)
+	check, drop := o.inAdvance(ctx)
+	defer drop()
+	before, r, err := sh.diagnosed(ctx, check.checkOptions)
 	if err != nil {
 		return err
 	}
-	work, err := sh.planFor(ctx, o, before, r)
+	work, err := sh.planFor(ctx, check, before, r)
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"sshtay/internal/change"
 	"sshtay/internal/commit"
+	"sshtay/internal/diagnose"
 	"sshtay/internal/report"
 	"sshtay/internal/visible"
 )
@@ -33,7 +34,10 @@ func (sh *shell) carryOut(ctx context.Context, o fixOptions, w *fixWork, before 
 	door := sh.door(ctx, o, w)
 	prove := func(ctx context.Context) error {
 		say("proof    checking again over new connections")
+		shut := make(chan error, 1)
+		go func() { shut <- door(ctx) }()
 		_, after, err := sh.diagnosed(ctx, o.checkOptions)
+		whether := <-shut
 		if err != nil {
 			return err
 		}
@@ -41,7 +45,7 @@ func (sh *shell) carryOut(ctx context.Context, o fixOptions, w *fixWork, before 
 		if still := proof.Still(); len(still) > 0 {
 			return errors.New(report.InSentences(still))
 		}
-		return door(ctx)
+		return whether
 	}
 	done, err := commit.Together(ctx, works, prove, func(name, what string) {
 		say("%s: %s", visible.Line(name, 60), visible.Line(what, 400))
@@ -68,7 +72,7 @@ func (sh *shell) door(ctx context.Context, o fixOptions, w *fixWork) func(contex
 	if !o.target.Local() || !changes {
 		return func(context.Context) error { return nil }
 	}
-	o.target.Given, o.terminal = "localhost", false
+	o.target.Given, o.terminal, o.progress = "localhost", false, nil
 	before := doorOf(ctx, o)
 	return func(ctx context.Context) error {
 		after := doorOf(ctx, o)
@@ -84,7 +88,7 @@ func (sh *shell) door(ctx context.Context, o fixOptions, w *fixWork) func(contex
 
 // doorOf is how far a new connection to this machine's own sshd gets.
 func doorOf(ctx context.Context, o fixOptions) int {
-	_, r := runDiagnosis(ctx, o.checkOptions)
+	r := o.reported(diagnose.Door(ctx, o.diagnosis()))
 	return slices.Index(report.Stages, r.Reached)
 }
 

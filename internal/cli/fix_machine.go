@@ -26,51 +26,62 @@ func (sh *shell) machine(ctx context.Context, side remedy.Side, o fixOptions) (f
 	return sh.remote(ctx, o)
 }
 
-// remote logs in to the host, and becomes root there: at once where sudo asks
-// nothing, else by sudo's own question where there is a terminal for it. Where
-// nobody new gets in, a connection that the user's ssh holds open does: what is
-// changed over it is still proven by a new one.
+// remote logs in to the host, unless that was done ahead, and becomes root there:
+// at once where sudo asks nothing, else by sudo's own question where there is a
+// terminal for it.
 func (sh *shell) remote(ctx context.Context, o fixOptions) (fixSide, error) {
-	login, shared := diagnose.LoginArgs(ctx, diagnose.Options{Target: o.target, Local: host.Local{}, Login: true, MaxConnections: 1, Timeout: o.timeout, Version: Version, Self: self()})
-	s, err := sh.asRoot(ctx, o, login)
-	if err != nil && shared != nil {
-		if over, sharedErr := sh.asRoot(ctx, o, shared); sharedErr == nil {
-			return over, nil
-		}
+	e, was := o.ahead.take()
+	if !was || e.err != nil {
+		e = logInto(ctx, o)
 	}
-	return s, err
-}
-
-// asRoot logs in by one way, and once more by sudo where the account is not
-// root.
-func (sh *shell) asRoot(ctx context.Context, o fixOptions, ssh []string) (fixSide, error) {
-	m, err := logIn(ctx, host.RemoteCommand{SSH: ssh, Wait: o.timeout})
-	if err != nil {
-		return fixSide{}, err
+	if e.err != nil {
+		return fixSide{}, e.err
 	}
-	who, err := m.Run(ctx, host.Command{Argv: []string{"id", "-u"}})
-	if err != nil {
-		m.Close()
-		return fixSide{}, err
-	}
-	s := fixSide{name: visible.Line(o.target.Given, 200), machine: m, root: strings.TrimSpace(string(who.Stdout)) == "0", end: func() { m.Close() }}
-	if s.root {
+	s := fixSide{name: visible.Line(o.target.Given, 200), machine: e.m, root: e.m.Root(), end: func() { e.m.Close() }}
+	if s.root || o.dryRun || o.script || !sh.mayAsk() {
 		return s, nil
 	}
-	root, err := logIn(ctx, host.RemoteCommand{SSH: ssh, Sudo: true, Wait: o.timeout})
-	if errors.Is(err, host.ErrNoSudo) && !o.dryRun && !o.script && sh.mayAsk() {
-		fmt.Fprintf(sh.err, "sshtay: root is needed on %s, and sudo there may ask you for a password.\n", s.name)
-		root, err = host.Local{}.AskingRemote(ctx, host.RemoteCommand{SSH: ssh, Wait: o.timeout + typing}, "[sudo] password for %p on "+strings.ReplaceAll(s.name, "%", "%%")+": ")
-	}
-	switch {
-	case errors.Is(err, host.ErrNoSudo), errors.Is(err, host.ErrRefusedSudo):
-		return s, nil
-	case err != nil:
-		m.Close()
+	fmt.Fprintf(sh.err, "sshtay: root is needed on %s, and sudo there may ask you for a password.\n", s.name)
+	ctx, cancel := context.WithTimeout(ctx, o.timeout+typing)
+	defer cancel()
+	err := host.Local{}.BecomeRoot(ctx, e.m, e.by, "[sudo] password for %p on "+strings.ReplaceAll(s.name, "%", "%%")+": ")
+	if err != nil && !errors.Is(err, host.ErrRefusedSudo) {
+		s.end()
 		return fixSide{}, fmt.Errorf("the second login failed: %w", err)
 	}
-	m.Close()
-	return fixSide{name: s.name, machine: root, root: true, end: func() { root.Close() }}, nil
+	s.root = e.m.Root()
+	return s, nil
+}
+
+// entered is a login for work, and how it was made.
+type entered struct {
+	m   *host.Remote
+	by  host.RemoteCommand
+	err error
+}
+
+// logInto logs in to the host. Where nobody new gets in, a connection that the
+// user's ssh holds open does: what is changed over it is still proven by a new
+// one.
+func logInto(ctx context.Context, o fixOptions) entered {
+	login, shared := waysInto(ctx, o)
+	return logInBy(ctx, o, login, shared)
+}
+
+// waysInto are the user's own ssh, by a login and over a connection that it holds
+// open.
+func waysInto(ctx context.Context, o fixOptions) (login, shared []string) {
+	return diagnose.LoginArgs(ctx, diagnose.Options{Target: o.target, Local: host.Local{}, Login: true, MaxConnections: 1, Timeout: o.timeout, Version: Version, Self: self()})
+}
+
+func logInBy(ctx context.Context, o fixOptions, login, shared []string) entered {
+	e := logIn(ctx, host.RemoteCommand{SSH: login, Sudo: true, Wait: o.timeout})
+	if e.err != nil && shared != nil {
+		if over := logIn(ctx, host.RemoteCommand{SSH: shared, Sudo: true, Wait: o.timeout}); over.err == nil {
+			return over
+		}
+	}
+	return e
 }
 
 // typing is how long somebody may take to type a password.
@@ -81,12 +92,13 @@ func (sh *shell) mayAsk() bool { return isTerminal(sh.in) && isTerminal(sh.err) 
 
 // logIn logs in for work. A server that drops connections at random is asked
 // three times at most.
-func logIn(ctx context.Context, c host.RemoteCommand) (m *host.Remote, err error) {
+func logIn(ctx context.Context, c host.RemoteCommand) entered {
+	e := entered{by: c}
 	for range 3 {
-		m, err = host.Local{}.Remote(ctx, c)
-		if err == nil || !strings.Contains(err.Error(), "kex_exchange_identification") {
+		e.m, e.err = host.Local{}.Remote(ctx, c)
+		if e.err == nil || !strings.Contains(e.err.Error(), "kex_exchange_identification") {
 			break
 		}
 	}
-	return m, err
+	return e
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"sshtay/internal/cause"
@@ -65,6 +66,8 @@ func (sh *shell) planFor(ctx context.Context, o fixOptions, d diagnose.Result, r
 	if o.target.Local() { // both are this machine
 		sides = sides[:1]
 	}
+	var all []looked
+	var looking sync.WaitGroup
 	for _, side := range sides {
 		var mine []change.Wanted
 		for _, x := range wanted {
@@ -75,18 +78,52 @@ func (sh *shell) planFor(ctx context.Context, o fixOptions, d diagnose.Result, r
 		if len(mine) == 0 {
 			continue
 		}
-		m, err := sh.machine(ctx, side, o)
-		if err != nil {
-			for _, x := range mine {
-				w.leave(x.Cause, x.Remedy, visible.Line(err.Error(), 400))
-			}
-			continue
-		}
-		if err := w.add(ctx, o, d, id, side, m, mine); err != nil {
-			return nil, err
+		all = append(all, looked{side: side, wanted: mine})
+	}
+	for i := range all {
+		looking.Go(func() { all[i].look(ctx, sh, o, requestOf(d)) })
+	}
+	looking.Wait()
+	var failed error
+	for _, l := range all {
+		if err := w.add(o, id, l); err != nil {
+			failed = err
 		}
 	}
+	if failed != nil {
+		w.close()
+		return nil, failed
+	}
 	return w, nil
+}
+
+// looked is what is wanted on one machine, and what that comes to there.
+type looked struct {
+	side    remedy.Side
+	wanted  []change.Wanted
+	m       fixSide
+	closed  error // why the machine could not be opened
+	changes []change.Change
+	left    []change.Left
+	err     error // why it could not be looked at
+}
+
+// look opens the machine and plans.
+func (l *looked) look(ctx context.Context, sh *shell, o fixOptions, request change.Request) {
+	if l.m, l.closed = sh.machine(ctx, l.side, o); l.closed != nil {
+		return
+	}
+	for _, of := range []remedy.Side{remedy.Client, remedy.Server} {
+		if of != l.side && !o.target.Local() {
+			continue
+		}
+		some, left, err := change.Plan(ctx, l.m.machine, of, request, l.wanted)
+		if err != nil {
+			l.err = err
+			return
+		}
+		l.changes, l.left = append(l.changes, some...), append(l.left, left...)
+	}
 }
 
 // means says whether a cause is to be mended, if it is found.
@@ -122,25 +159,23 @@ func (w *fixWork) choose(o fixOptions, all []cause.Judgement) (wanted []change.W
 	return wanted
 }
 
-// add plans what is wanted on one machine.
-func (w *fixWork) add(ctx context.Context, o fixOptions, d diagnose.Result, id string, side remedy.Side, m fixSide, wanted []change.Wanted) error {
-	var changes []change.Change
-	request := requestOf(d)
-	for _, of := range []remedy.Side{remedy.Client, remedy.Server} {
-		if of != side && !o.target.Local() {
-			continue
+// add adds what is done on one machine.
+func (w *fixWork) add(o fixOptions, id string, l looked) error {
+	m, side, wanted := l.m, l.side, l.wanted
+	switch {
+	case l.closed != nil:
+		for _, x := range wanted {
+			w.leave(x.Cause, x.Remedy, visible.Line(l.closed.Error(), 400))
 		}
-		some, left, err := change.Plan(ctx, m.machine, of, request, wanted)
-		if err != nil {
-			m.end()
-			return usage("", "%s: %v", m.name, err)
-		}
-		for _, l := range left {
-			w.leave(l.Cause, l.Remedy, visible.Line(l.Why, 400))
-		}
-		changes = append(changes, some...)
+		return nil
+	case l.err != nil:
+		m.end()
+		return usage("", "%s: %v", m.name, l.err)
 	}
-	changes = slices.DeleteFunc(changes, func(c change.Change) bool {
+	for _, left := range l.left {
+		w.leave(left.Cause, left.Remedy, visible.Line(left.Why, 400))
+	}
+	changes := slices.DeleteFunc(l.changes, func(c change.Change) bool {
 		switch {
 		case len(c.Effects) == 0:
 			return true

@@ -50,7 +50,7 @@ func TestRemote(t *testing.T) {
 // its end, and can be confirmed over a new one.
 func TestRemoteCut(t *testing.T) {
 	t.Parallel()
-	for _, at := range []int{10, 40, 70} {
+	for _, at := range []int{10, 30, 50} {
 		t.Run(fmt.Sprint(at), func(t *testing.T) {
 			t.Parallel()
 			c := newTrial(t, good, time.Minute)

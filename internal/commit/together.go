@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"sshtay/internal/host"
@@ -29,24 +30,27 @@ type Done struct {
 var ErrUnproven = errors.New("that cannot be proven from here")
 
 // Together carries transactions out on several machines, or on one: all are
-// applied, then the caller verifies, over a way of his own, that the machines can
-// be reached and that what was wrong is right; then all are confirmed. Where one
-// fails, or the verification does, or the context ends, all are put back. Say is
-// told what happens, by the machine's name. The error is why it was not kept.
+// applied, side by side, for each machine is armed by itself before anything
+// changes there; then the caller verifies, over a way of his own, that the
+// machines can be reached and that what was wrong is right; then all are
+// confirmed. Where one fails, or the verification does, or the context ends, all
+// are put back. Say is told what happens, by the machine's name. The error is why
+// it was not kept.
 func Together(ctx context.Context, works []Work, verify func(context.Context) error, say func(name, what string)) ([]Done, error) {
-	var done []Done
-	var failed error
-	for _, w := range works {
+	done := sideBySide(works, func(w Work) Done {
 		o, err := Apply(ctx, w.Machine, w.Transaction)
 		if err == nil {
 			err = o.Err()
 		}
-		done = append(done, Done{w, o, err})
-		if err != nil {
-			failed = fmt.Errorf("%s: %w", w.Name, err)
-			break
+		return Done{w, o, err}
+	})
+	var failed error
+	for _, d := range done {
+		if d.Err != nil {
+			failed = errors.Join(failed, fmt.Errorf("%s: %w", d.Name, d.Err))
+			continue
 		}
-		say(w.Name, fmt.Sprintf("changed; put back at %s by %s unless it proves itself", clock(o), o.Record.Armed))
+		say(d.Name, fmt.Sprintf("changed; put back at %s by %s unless it proves itself", clock(d.Outcome), d.Outcome.Record.Armed))
 	}
 	if failed == nil {
 		limited, cancel := context.WithTimeout(ctx, shortest(works))
@@ -68,6 +72,18 @@ func Together(ctx context.Context, works []Work, verify func(context.Context) er
 	return done, errors.Join(failed, putBackAll(ctx, done, failed, say))
 }
 
+// sideBySide does something with all of them at the same time, and keeps their
+// order.
+func sideBySide[A, B any](all []A, do func(A) B) []B {
+	results := make([]B, len(all))
+	var working sync.WaitGroup
+	for i, one := range all {
+		working.Go(func() { results[i] = do(one) })
+	}
+	working.Wait()
+	return results
+}
+
 // shortest is the patience of the machine that has the least.
 func shortest(works []Work) time.Duration {
 	least := maxPatience
@@ -78,19 +94,21 @@ func shortest(works []Work) time.Duration {
 }
 
 func confirmAll(ctx context.Context, done []Done, say func(name, what string)) error {
+	copy(done, sideBySide(done, func(d Done) Done {
+		var o Outcome
+		if o, d.Err = Confirm(ctx, d.Machine, d.Outcome.Record.ID); d.Err == nil {
+			d.Outcome, d.Err = o, o.Err()
+		}
+		return d
+	}))
 	var failed error
 	for i, d := range done {
-		o, err := Confirm(ctx, d.Machine, d.Outcome.Record.ID)
-		if err == nil {
-			d.Outcome, err = o, o.Err()
-		}
-		if err != nil {
-			err = fmt.Errorf("%s cannot be told that it is proven, and will put it back at %s: %w", d.Name, clock(d.Outcome), err)
-			failed = errors.Join(failed, err)
+		if d.Err != nil {
+			done[i].Err = fmt.Errorf("%s cannot be told that it is proven, and will put it back at %s: %w", d.Name, clock(d.Outcome), d.Err)
+			failed = errors.Join(failed, done[i].Err)
 		} else {
 			say(d.Name, "confirmed")
 		}
-		done[i].Outcome, done[i].Err = d.Outcome, err
 	}
 	return failed
 }

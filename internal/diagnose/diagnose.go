@@ -29,6 +29,7 @@ type Options struct {
 	Progress       func(string)            // told what is being done; may be nil
 	Keep           func(name, text string) // told of everything that was read; may be nil
 	Asking         func(bool)              // told when ssh may begin to ask the user, and when that is over; may be nil
+	LetIn          func()                  // told when the host has let the login in; may be nil
 }
 
 // A Result is what one run found.
@@ -48,6 +49,9 @@ func Run(ctx context.Context, o Options) Result {
 	start := time.Now()
 	facts := &fact.Set{Now: time.Now}
 	env := o.env()
+	if o.LetIn != nil {
+		defer env.LetIn.Then(o.LetIn)()
+	}
 	ctx, cancel := context.WithTimeout(ctx, o.limit())
 	defer cancel()
 	for _, step := range plan(o) {
@@ -61,6 +65,19 @@ func Run(ctx context.Context, o Options) Result {
 		Target: o.Target, Resolved: env.Resolved, Facts: facts, Judgements: cause.JudgeAll(facts),
 		Connections: env.Budget.Spent(), At: start, Took: time.Since(start),
 	}
+}
+
+// Door sees how far a new connection to the target gets, by a handshake and a
+// login side by side, and judges nothing.
+func Door(ctx context.Context, o Options) Result {
+	start := time.Now()
+	env, facts := o.env(), &fact.Set{Now: time.Now}
+	env.Knock = true
+	ctx, cancel := context.WithTimeout(ctx, o.limit())
+	defer cancel()
+	probe.Config.Run(ctx, env, facts)
+	together(ctx, env, facts, []probe.Probe{probe.Handshake, probe.Login})
+	return Result{Target: o.Target, Resolved: env.Resolved, Facts: facts, Connections: env.Budget.Spent(), At: start, Took: time.Since(start)}
 }
 
 // LoginArgs is the user's own ssh for one command on the target, which is to be
@@ -77,7 +94,7 @@ func (o Options) env() *probe.Env {
 	env := &probe.Env{
 		Target: o.Target, Local: o.Local, Budget: probe.NewBudget(o.MaxConnections),
 		Timeout: o.Timeout, Idle: o.Idle, Terminal: o.Terminal, Version: o.Version, Self: o.Self, Progress: o.Progress, Keep: o.Keep, Asking: o.Asking,
-		Login: o.Login, NotSSH: probe.NewNotice(), Running: probe.NewNotice(), Hole: probe.NewNotice(), Marked: probe.NewNotice(), Shaking: &probe.Shaking{}, Shaken: probe.NewNotice(),
+		Login: o.Login, NotSSH: probe.NewNotice(), LetIn: probe.NewNotice(), Running: probe.NewNotice(), Hole: probe.NewNotice(), Marked: probe.NewNotice(), Shaking: &probe.Shaking{}, Shaken: probe.NewNotice(),
 	}
 	if env.Progress == nil {
 		env.Progress = func(string) {}

@@ -17,17 +17,21 @@ import (
 
 // A Remote is a machine behind the user's own ssh: one login, in which a plain
 // sh runs what it is told, one thing after the other. Nothing is installed there.
+// It may be asked several things at once: they are sent at once, and answered in
+// their order, so that they take one round trip.
 type Remote struct {
 	dialog *Dialog
-	mu     sync.Mutex // one request at a time
-	ahead  []byte     // what came and is not read yet
-	gone   error      // why nothing can be asked any more
+	root   bool
+	mu     sync.Mutex    // of what follows, and while a request is sent
+	last   chan struct{} // closed when the last request that was sent is answered
+	gone   error         // why nothing can be asked any more
+	ahead  []byte        // what came and is not read yet; of who reads
 }
 
 // A RemoteCommand says how a machine is reached.
 type RemoteCommand struct {
 	SSH  []string      // the program and its arguments up to the host; what runs there is put behind
-	Sudo bool          // become root there by sudo, which must not ask for a password
+	Sudo bool          // become root there by sudo, where that asks nothing
 	Wait time.Duration // for the login; 0 is [DefaultLogin]
 }
 
@@ -43,10 +47,6 @@ const (
 // ErrLost is the error for a machine that was reached and is heard no more.
 var ErrLost = errors.New("the connection to the machine was lost")
 
-// ErrNoSudo is the error for an account that may not become root without being
-// asked something.
-var ErrNoSudo = errors.New("sudo does not let this account become root without asking")
-
 // Remote logs in to a machine. The caller closes what it gets.
 func (l Local) Remote(ctx context.Context, c RemoteCommand) (*Remote, error) {
 	wait := c.Wait
@@ -58,51 +58,59 @@ func (l Local) Remote(ctx context.Context, c RemoteCommand) (*Remote, error) {
 	mark := rand.Text()
 	// Every login shell hands this on unchanged. It first says that it is ours:
 	// what an account runs in its place gets nothing to read.
-	hello := `exec sh -c 'printf "\n=` + mark + ` begin\n"; exec sh'`
+	hello := `exec sh -c 'printf "\n=` + mark + ` begin %s\n" "$(id -u)"; exec sh'`
 	d, err := l.Dialog(Command{Argv: append(append([]string{}, c.SSH...), hello), Limit: maxGreeting})
 	if err != nil {
 		return nil, err
 	}
-	r := &Remote{dialog: d}
+	r := &Remote{dialog: d, last: make(chan struct{})}
+	close(r.last)
 	if err := r.greet(ctx, mark); err != nil {
 		return nil, fmt.Errorf("cannot log in: %w", err)
 	}
-	if c.Sudo {
+	if c.Sudo && !r.root {
+		// Where sudo does not let us, the shell before it goes on.
 		mark = rand.Text()
-		io.WriteString(d.Conn, "exec sudo -n sh -c 'printf \"\\n=%s begin\\n\" "+mark+"; exec sh'\n")
-		switch err := r.greet(ctx, mark); {
-		case ctx.Err() == nil && errors.Is(err, ErrLost):
-			return nil, fmt.Errorf("%w: %s", ErrNoSudo, strings.TrimPrefix(err.Error(), ErrLost.Error()+": "))
-		case err != nil:
+		fmt.Fprintf(d.Conn, `sudo -n sh -c 'printf "\n=%%s begin 0\n" %s; exec sh' 2>/dev/null || printf '\n=%%s begin no\n' %[1]s`+"\n", mark)
+		if err := r.greet(ctx, mark); err != nil {
 			return nil, err
 		}
 	}
 	return r, nil
 }
 
-// greet waits for the line that says that our own command runs.
+// Root says whether we are root there.
+func (r *Remote) Root() bool { return r.root }
+
+// greet waits for the line that says that our own command runs, and as whom.
 func (r *Remote) greet(ctx context.Context, mark string) error {
-	defer r.within(ctx)()
+	defer within(ctx, r.dialog.Conn.SetReadDeadline)()
 	noise := 0
-	err := r.until([]byte("\n="+mark+" begin\n"), func(p []byte) error {
+	err := r.until([]byte("\n="+mark+" begin "), func(p []byte) error {
 		if noise += len(p); noise > maxGreeting {
 			return errors.New("the account prints without end and does not run our command")
 		}
 		return nil
 	})
+	var uid []byte
+	if err == nil {
+		err = r.until([]byte("\n"), func(p []byte) error { uid = append(uid, p...); return nil })
+	}
 	if err != nil {
 		return r.lost(ctx, err)
 	}
+	r.root = string(uid) == "0"
 	return nil
 }
 
-// Close ends the login.
+// Close ends the login, in which nothing is done any more, without waiting for
+// the other side to agree.
 func (r *Remote) Close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.gone == nil {
 		r.gone = errors.New("the login was ended")
-		r.dialog.End(remoteGrace)
+		r.dialog.End(0)
 	}
 	return nil
 }
@@ -111,11 +119,6 @@ func (r *Remote) Close() error {
 // and Stderr count; standard error is told when the program has ended, and loses
 // line ends at its end. When ctx is done first the whole login is at an end.
 func (r *Remote) Run(ctx context.Context, c Command) (Result, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.gone != nil {
-		return Result{}, r.gone
-	}
 	mark := rand.Text()
 	text, err := c.request(mark)
 	if err != nil {
@@ -125,10 +128,14 @@ func (r *Remote) Run(ctx context.Context, c Command) (Result, error) {
 	if limit == 0 {
 		limit = DefaultLimit
 	}
-	defer r.within(ctx)()
 	start := time.Now()
+	answered, err := r.send(ctx, text)
+	if err != nil {
+		return Result{}, err
+	}
+	defer answered()
+	defer within(ctx, r.dialog.Conn.SetReadDeadline)()
 	out, errOut, code := &capped{limit: limit, tee: c.Stdout}, &capped{limit: limit, tee: c.Stderr}, &capped{limit: 20}
-	_, err = io.WriteString(r.dialog.Conn, text)
 	for _, part := range []struct {
 		end string
 		to  *capped
@@ -272,12 +279,35 @@ func isName(s string) bool {
 // Quote makes one word of sh of any text without a NUL.
 func Quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
+// send sends a request, and waits until those before it are answered. The
+// caller says when its own is.
+func (r *Remote) send(ctx context.Context, text string) (answered func(), err error) {
+	r.mu.Lock()
+	if r.gone != nil {
+		defer r.mu.Unlock()
+		return nil, r.gone
+	}
+	before, mine := r.last, make(chan struct{})
+	r.last = mine
+	stop := within(ctx, r.dialog.Conn.SetWriteDeadline)
+	_, err = io.WriteString(r.dialog.Conn, text)
+	stop()
+	r.mu.Unlock()
+	answered = func() { close(mine) }
+	if err != nil {
+		defer answered()
+		return nil, r.lost(ctx, err)
+	}
+	<-before
+	return answered, nil
+}
+
 // within has the end of the context end the waiting.
-func (r *Remote) within(ctx context.Context) (stop func()) {
-	r.dialog.Conn.SetDeadline(time.Time{})
+func within(ctx context.Context, setDeadline func(time.Time) error) (stop func()) {
+	setDeadline(time.Time{})
 	done := make(chan struct{})
 	forget := context.AfterFunc(ctx, func() {
-		r.dialog.Conn.SetDeadline(time.Unix(1, 0))
+		setDeadline(time.Unix(1, 0))
 		close(done)
 	})
 	return func() {
@@ -312,7 +342,16 @@ func (r *Remote) until(mark []byte, got func([]byte) error) error {
 
 // lost ends the login after an error, and says what ssh said of it.
 func (r *Remote) lost(ctx context.Context, err error) error {
-	res, _ := r.dialog.End(remoteGrace)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.gone != nil {
+		return r.gone
+	}
+	grace := remoteGrace
+	if ctx.Err() != nil {
+		grace = 0 // nobody waits for it any more
+	}
+	res, _ := r.dialog.End(grace)
 	said := strings.TrimSpace(string(res.Stderr))
 	if i := strings.LastIndexByte(said, '\n'); i >= 0 {
 		said = said[i+1:]

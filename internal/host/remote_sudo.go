@@ -10,31 +10,16 @@ import (
 	"strings"
 )
 
-// AskingRemote is [Local.Remote] as root, for an account whose sudo wants a
+// BecomeRoot makes a login that of root, for an account whose sudo wants a
 // password: sudo asks for it on the terminal, and nobody but sudo sees it. The
-// terminal is ours while it asks.
+// terminal is ours while it asks. The command is what the login was made with;
+// where root is refused, the login stays what it was.
 //
 // A shell cannot be spoken with through a terminal, and what is typed on it is
 // none of our business. So sudo runs in a login of its own, with the terminal, and
-// starts a root shell that reads and writes two named pipes; then the login
+// starts a root shell that reads and writes two named pipes; then that login
 // ends, and ours goes on through the pipes.
-func (l Local) AskingRemote(ctx context.Context, c RemoteCommand, prompt string) (*Remote, error) {
-	c.Sudo = false
-	r, err := l.Remote(ctx, c)
-	if err != nil {
-		return nil, err
-	}
-	if err := l.becomeRoot(ctx, r, c, prompt); err != nil {
-		r.Close()
-		return nil, err
-	}
-	return r, nil
-}
-
-// ourFolder is what mktemp may have made; the name goes into a command line.
-var ourFolder = regexp.MustCompile(`^/[A-Za-z0-9_./-]{1,200}$`)
-
-func (l Local) becomeRoot(ctx context.Context, r *Remote, c RemoteCommand, prompt string) error {
+func (l Local) BecomeRoot(ctx context.Context, r *Remote, c RemoteCommand, prompt string) error {
 	made, err := r.Run(ctx, Command{Argv: []string{"sh", "-c", `umask 077 && d=$(mktemp -d) && mkfifo "$d/in" "$d/out" && echo "$d"`}})
 	if err != nil {
 		return err
@@ -61,17 +46,18 @@ func (l Local) becomeRoot(ctx context.Context, r *Remote, c RemoteCommand, promp
 	return r.through(ctx, dir)
 }
 
+// ourFolder is what mktemp may have made; the name goes into a command line.
+var ourFolder = regexp.MustCompile(`^/[A-Za-z0-9_./-]{1,200}$`)
+
 // ErrRefusedSudo is the error for an account that sudo did not let become root.
 var ErrRefusedSudo = errors.New("sudo did not let this account become root")
 
 // through goes on as the shell that reads and writes the pipes.
 func (r *Remote) through(ctx context.Context, dir string) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	// A shell may read ahead: what it is told next waits until it has made way.
 	for _, line := range []string{
-		`exec sh -c 'printf "\n=MARK begin\n"; cat DIR/out & exec cat >DIR/in'`,
-		`printf '\n=%s begin\n' MARK`,
+		`exec sh -c 'printf "\n=MARK begin no\n"; cat DIR/out & exec cat >DIR/in'`,
+		`printf '\n=%s begin %s\n' MARK "$(id -u)"`,
 	} {
 		mark := rand.Text()
 		if _, err := fmt.Fprintln(r.dialog.Conn, strings.NewReplacer("MARK", mark, "DIR", dir).Replace(line)); err != nil {

@@ -11,7 +11,9 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -152,9 +154,13 @@ func TestRemoteShellsAndSudo(t *testing.T) {
 			t.Errorf("%s: got %q, %v", shell, got.Stdout, err)
 		}
 		r.Close()
-		if _, err := (Local{}).Remote(t.Context(), RemoteCommand{SSH: s.SSH(user), Sudo: true}); !errors.Is(err, ErrNoSudo) || !strings.Contains(err.Error(), "password is required") {
-			t.Errorf("%s: sudo without permission: %v", shell, err)
+		if r, err = (Local{}).Remote(t.Context(), RemoteCommand{SSH: s.SSH(user), Sudo: true}); err != nil || r.Root() {
+			t.Fatalf("%s: sudo without permission: %v", shell, err)
 		}
+		if got, err := r.Run(t.Context(), Command{Argv: []string{"id", "-un"}}); err != nil || string(got.Stdout) != user+"\n" {
+			t.Errorf("%s: without sudo: got %q, %v", shell, got.Stdout, err)
+		}
+		r.Close()
 	}
 	r, err := Local{}.Remote(t.Context(), RemoteCommand{SSH: s.SSH("root"), Sudo: true})
 	if err != nil {
@@ -164,6 +170,66 @@ func TestRemoteShellsAndSudo(t *testing.T) {
 	if got, err := r.Run(t.Context(), Command{Argv: []string{"id", "-u"}}); err != nil || string(got.Stdout) != "0\n" {
 		t.Errorf("got %q, %v", got.Stdout, err)
 	}
+}
+
+// TestRemoteBecomesRoot: sudo that lets us leads to another shell in the same
+// login, and one that does not to none. What stands for it here changes only the
+// environment: the machine's own sudoers are the lab's to try.
+func TestRemoteBecomesRoot(t *testing.T) {
+	testenv.NeedRoot(t)
+	testenv.Need(t, "setpriv")
+	for name, c := range map[string]struct{ sudo, want string }{
+		"lets us":      {`[ "$1" = -n ] && shift && WHO=root exec "$@"`, "root"},
+		"does not":     {"echo a password is required >&2; exit 1", "user"},
+		"is not there": {"", "user"},
+	} {
+		bin := t.TempDir()
+		os.Chmod(filepath.Dir(bin), 0o755)
+		for _, program := range []string{"sh", "id", "cat"} {
+			os.Symlink("/bin/"+program, filepath.Join(bin, program))
+		}
+		if c.sudo != "" {
+			if err := os.WriteFile(bin+"/sudo", []byte("#!/bin/sh\n"+c.sudo+"\n"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		account := []string{"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env", "-i", "WHO=user", "PATH=" + bin, "sh", "-c", `eval "$1"`, "sh"}
+		r, err := Local{}.Remote(t.Context(), RemoteCommand{SSH: account, Sudo: true})
+		if err != nil || r.Root() != (c.want == "root") {
+			t.Errorf("sudo %s: %v", name, err)
+			continue
+		}
+		if got, err := r.Run(t.Context(), Command{Argv: []string{"sh", "-c", "echo $WHO; cat; echo err >&2"}, Stdin: strings.NewReader("in\n")}); err != nil || string(got.Stdout) != c.want+"\nin\n" || string(got.Stderr) != "err" {
+			t.Errorf("sudo %s: got %q %q, %v", name, got.Stdout, got.Stderr, err)
+		}
+		r.Close()
+	}
+}
+
+// TestRemoteAtOnce: what is asked at once is answered to who asked it, in one
+// round trip; and where the context of one ends, all of them learn of it.
+func TestRemoteAtOnce(t *testing.T) {
+	r := remote(t, "root")
+	var all sync.WaitGroup
+	for i := range 20 {
+		all.Go(func() {
+			text := strings.Repeat(fmt.Sprint(i), 5000)
+			if got, err := r.Run(t.Context(), Command{Argv: []string{"cat"}, Stdin: strings.NewReader(text)}); err != nil || string(got.Stdout) != text {
+				t.Errorf("%d: got %.20q, %v", i, got.Stdout, err)
+			}
+		})
+	}
+	all.Wait()
+	ctx, cancel := context.WithCancel(t.Context())
+	started := writerFunc(func(p []byte) (int, error) { cancel(); return len(p), nil })
+	for range 5 {
+		all.Go(func() {
+			if _, err := r.Run(ctx, Command{Argv: []string{"sh", "-c", "head -c 1000 /dev/zero; sleep 1000"}, Stdout: started}); err == nil {
+				t.Error("it ended well")
+			}
+		})
+	}
+	all.Wait()
 }
 
 func newUser(t *testing.T, shell string) string {

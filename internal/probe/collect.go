@@ -52,6 +52,14 @@ func script(nonce string) string {
 	return b.String()
 }
 
+// text is what runs in the login.
+func (env *Env) text(nonce string) string {
+	if env.Knock {
+		return "printf '\\n=%s begin\\n\\n=%s end\\n' " + nonce + " " + nonce + "\n"
+	}
+	return script(nonce)
+}
+
 // beginMark and endMark enclose everything that the script prints.
 func beginMark(nonce string) string { return "\n=" + nonce + " begin\n" }
 func endMark(nonce string) string   { return "\n=" + nonce + " end\n" }

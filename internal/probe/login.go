@@ -78,6 +78,10 @@ func login(ctx context.Context, env *Env, facts *fact.Set, lim limits) {
 		return
 	}
 	a.report(facts, a.exit, a.cause)
+	if env.Knock {
+		fact.Miss(facts, "only the way in was looked at", serverFacts...)
+		return
+	}
 	if out, ok := a.collected(); ok {
 		putServer(facts, parseSections(out, a.nonce).keep(env), "login")
 		return
@@ -115,11 +119,11 @@ func logInOnce(ctx context.Context, env *Env, lim limits, fed bool) loginRun {
 		Limit:    1, // the watch keeps what is needed
 		Stdout:   (*watchOut)(t.watch), Stderr: (*watchErr)(t.watch),
 	}
-	command := remoteCommand(script(t.nonce))
-	t.onBegin = env.Running.Give
+	command := remoteCommand(env.text(t.nonce))
+	t.letIn, t.onBegin = env.LetIn, env.Running.Give
 	if fed {
 		command = fedCommand(t.nonce)
-		feed := newFeed(script(t.nonce))
+		feed := newFeed(env.text(t.nonce))
 		defer feed.stop()
 		t.onBegin, cmd.Stdin = func() { env.Running.Give(); feed.start() }, feed
 	}

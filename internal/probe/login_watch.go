@@ -28,6 +28,7 @@ type watch struct {
 	begin, end []byte
 	terminal   bool
 	cut        context.CancelCauseFunc
+	letIn      *Notice    // given when the login was accepted; may be nil
 	onBegin    func()     // called when our script's first line comes; may be nil
 	asking     func(bool) // told when ssh may begin to ask the user, and when that is over; may be nil
 	clock      sync.Mutex // guards timer
@@ -181,6 +182,7 @@ func (w *watch) addLine(line string) {
 		}
 		if now == sshlog.Auth {
 			w.mayAsk(false)
+			w.letIn.Give()
 		}
 		if now == sshlog.Session && w.begun.IsZero() {
 			w.within(w.lim.answer, errNoAnswer)

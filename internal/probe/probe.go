@@ -45,6 +45,8 @@ type Env struct {
 	Asking    func(bool)              // told when ssh may begin to ask the user, and when that is over; may be nil
 	NotSSH    *Notice                 // given by the handshake when something else than SSH answers; may be nil
 	Login     bool                    // ssh may log in
+	Knock     bool                    // the login only sees whether it gets a shell, and reads nothing there
+	LetIn     *Notice                 // given when the login was accepted; may be nil
 	Running   *Notice                 // given when the login's script runs; may be nil
 	Hole      *Notice                 // given when it is known why the handshake and the login are stuck; may be nil
 	Marked    *Notice                 // given when the login is stuck where it began to mark, by a mark that was lost before; may be nil

@@ -7,8 +7,9 @@
 arm() {
 	now
 	boot=$(boot_id)
-	note boot "$boot" && note until "$((now + PATIENCE))" || return 1
-	[ -z "$up" ] || note until_up "$((up + PATIENCE))"
+	set -- boot "$boot" until "$((now + PATIENCE))"
+	[ -z "$up" ] || set -- "$@" until_up "$((up + PATIENCE))"
+	note "$@" || return 1
 	if arm_timer; then
 		note armed "systemd timer sshtay-$NAME.timer"
 	elif arm_watchers; then
@@ -22,7 +23,7 @@ arm() {
 }
 
 arm_timer() {
-	[ "$(id -u)" = 0 ] && [ -d "$ROOT/run/systemd/system" ] && have systemd-run || return 1
+	[ "$WHO" = 0 ] && [ -d "$ROOT/run/systemd/system" ] && have systemd-run || return 1
 	set -- --quiet --unit="sshtay-$NAME" --description="sshtay: put back $NAME unless it is confirmed" \
 		--on-active="${PATIENCE}s" --timer-property=AccuracySec=1s
 	systemd-run "$@" -p Restart=on-failure -p RestartSec=2 -p StartLimitIntervalSec=0 /bin/sh "$DIR/run" expire ||
@@ -38,8 +39,8 @@ arm_watchers() {
 	tries=0
 	until runs "$(value "$DIR/watch.1" pid)" && runs "$(value "$DIR/watch.2" pid)"; do
 		[ "$tries" -lt 50 ] || return 1
+		nap "$tries"
 		tries=$((tries + 1))
-		nap
 	done
 }
 
@@ -66,7 +67,7 @@ watch() { # watch 1|2 SECONDS-ALREADY-COUNTED
 # what that is.
 arm_boot() {
 	hook=''
-	[ "$(id -u)" = 0 ] || return 0
+	[ "$WHO" = 0 ] || return 0
 	if [ -d "$ROOT/run/systemd/system" ]; then
 		boot_unit >"$ROOT/etc/systemd/system/$UNIT" && mkdir -p "$ROOT/etc/systemd/system/multi-user.target.wants" &&
 			ln -s "../$UNIT" "$ROOT/etc/systemd/system/multi-user.target.wants/$UNIT" && hook="systemd unit $UNIT" &&
@@ -125,5 +126,5 @@ END
 disarm() {
 	rm -f "$ROOT/etc/systemd/system/multi-user.target.wants/$UNIT" "$ROOT/etc/systemd/system/$UNIT" \
 		"$ROOT/etc/local.d/sshtay-$NAME.start" "$ROOT/Library/LaunchDaemons/sshtay.$NAME.plist" "$ROOT/etc/cron.d/sshtay-$NAME"
-	[ "$(id -u)" != 0 ] || [ ! -d "$ROOT/run/systemd/system" ] || systemctl stop "sshtay-$NAME.timer"
+	[ "$WHO" != 0 ] || [ ! -d "$ROOT/run/systemd/system" ] || systemctl stop "sshtay-$NAME.timer"
 } >/dev/null 2>&1

@@ -10,8 +10,14 @@ say() { printf '%s\n' "$*" 2>/dev/null; }
 
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# nap waits a moment, or a second where sleep knows whole ones only.
-nap() { sleep 0.1 2>/dev/null || sleep 1; }
+# nap [N] waits a moment, or a second where sleep knows whole ones only. Who
+# says that this is only his Nth one gets a short one: most things are soon so.
+nap() {
+	case ${1:-many} in
+	[0-4]) sleep 0.02 2>/dev/null ;;
+	*) sleep 0.1 2>/dev/null ;;
+	esac || sleep 1
+}
 
 # settle puts files, or folders, onto the disk; where sync takes no names, all.
 settle() { sync "$@" 2>/dev/null || sync; }
@@ -45,10 +51,23 @@ clock() {
 # counts, but for begin, done, undone, made, already, reload and served, which
 # are said of each effect or service.
 
-note() { printf '%s=%s\n' "$1" "$2" >>"$DIR/record" 2>/dev/null && settle "$DIR/record"; }
+note() { # note KEY VALUE [KEY VALUE ...]
+	lines=''
+	while [ "$#" -gt 1 ]; do
+		lines="$lines$1=$2
+"
+		shift 2
+	done
+	printf %s "$lines" >>"$DIR/record" 2>/dev/null && settle "$DIR/record"
+}
 
 # noted KEY VALUE: whether the record has this line.
-noted() { grep -qxF -e "$1=$2" "$DIR/record" 2>/dev/null; }
+noted() {
+	while IFS= read -r line || [ -n "$line" ]; do
+		[ "$line" != "$1=$2" ] || return 0
+	done 2>/dev/null <"$DIR/record"
+	return 1
+}
 
 # words turns what a program said into one short line.
 words() { tail -n 4 "$DIR/out" 2>/dev/null | tr -c ' -~' ' ' | cut -c 1-300; }

@@ -12,8 +12,15 @@ state_folder() {
 	fi
 }
 
-# value FILE KEY prints the last value that the file has for the key.
-value() { sed -n "s/^$2=//p" "$1" 2>/dev/null | tail -n 1; }
+# value FILE KEY prints the last value that the file has for the key. It is asked
+# for so often that it starts no program.
+value() {
+	found=''
+	while IFS= read -r line || [ -n "$line" ]; do
+		case $line in "$2="*) found=${line#*=} ;; esac
+	done 2>/dev/null <"$1"
+	printf '%s\n' "$found"
+}
 
 # through: whether the change in $DIR came to its end, and its undoing, too, if
 # that was begun.

@@ -172,6 +172,7 @@ main() {
 	umask 077
 	LC_ALL=C PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin" ROOT=${SSHTAY_ROOT:-} END=end EARLY='' RESTARTED=''
 	export LC_ALL PATH
+	WHO=$(id -u)
 	unset CDPATH
 	for SHA in sha256sum shasum sha256 ''; do
 		[ -z "$SHA" ] || ! have "$SHA" || break

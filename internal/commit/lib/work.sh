@@ -13,7 +13,7 @@ begin() {
 	printf 'id=%s\nend=end\n' "$NAME" >"$DIR/lock" || return 1
 	dd if=/dev/zero of="$DIR/spare" bs=1024 count=16 2>/dev/null || return 1 # given up when something is put back: the record needs room
 	now
-	note id "$NAME" && note title "$TITLE" && note by "${BY:-${SUDO_USER:-$(id -un)}}" && note started "$now" && note effects "$EFFECTS"
+	note id "$NAME" title "$TITLE" by "${BY:-${SUDO_USER:-$(id -un)}}" started "$now" effects "$EFFECTS"
 }
 
 # work does it all. It runs in a session of its own: whatever becomes of the
@@ -143,7 +143,7 @@ serves() {
 			answers=$((answers + 1))
 			[ "$answers" -lt 2 ] || return 0
 		fi
-		nap
+		nap "$tries"
 		tries=$((tries + 1))
 		now
 	done
@@ -172,9 +172,7 @@ fail() { # fail WHY
 finish() { # finish STATE WHY
 	rm -f "$DIR/spare"
 	now
-	[ -z "$2" ] || note why "$2"
-	note state "$1"
-	note ended "$now"
+	note ${2:+why "$2"} state "$1" ended "$now"
 	tidy
 	[ "$1" = confirmed ] || rm -f "$DIR"/keep.* "$DIR"/new.* # nothing is left to undo
 	ln "$DIR/lock" "$DIR/$END" 2>/dev/null
