@@ -163,7 +163,7 @@ func (l *Live) sshtay(on, verb, args string) (out string, exit int, err error) {
 // what it links to, and the checksum of its content; and the settings of the
 // kernel that our remedies set. What useradd keeps of its own files (passwd-)
 // is that of the system below, where somebody may install a package meanwhile.
-const listFiles = `list() { find "$@" -xdev ! -name mtab ! -name 'known_hosts*' ! -name '*-'; }
+const listFiles = `list() { from=$1; shift; find $from -xdev ! -name mtab ! -name 'known_hosts*' ! -name '*-' "$@"; }
 for d in /etc /run/sshd /var/spool/cron /root/.ssh /home/*/.ssh; do
 	[ ! -d $d ] || list $d -printf '%M %U %G %p %l\n'
 	[ ! -d $d ] || list $d -type f -exec sha256sum {} +

@@ -35,7 +35,7 @@ var serverFacts = slices.Concat([]fact.Any{
 	fact.PressureCPU, fact.PressureMemory, fact.PressureIO, fact.Processes, fact.ProcessesMax, fact.UserProcesses, fact.UserProcessesMax,
 	fact.SSHDTasks, fact.SSHDTasksMax, fact.Files, fact.FilesMax, fact.SSHDFiles, fact.SSHDFilesMax, fact.PTYs, fact.PTYsMax, fact.Disks,
 	fact.ListenQueue, fact.ListenQueueMax, fact.ListenOverflows, fact.ServerChecksumErrors, fact.ServerSegments, fact.Connections, fact.Unauthenticated, fact.SourceConnections, fact.UserSessions,
-	fact.ServerFlows, fact.BannedBy, fact.FirewallLimits, fact.HostsDeny, fact.ServerConntrack, fact.DuplicateFound,
+	fact.ServerFlows, fact.BannedBy, fact.BannedUsers, fact.FirewallLimits, fact.HostsDeny, fact.ServerConntrack, fact.DuplicateFound,
 }, serverOptionFacts(), sshdLogFacts, logSampleFacts, kernelLogFacts)
 
 // script is the collector as it is sent: without comments and indentation,
