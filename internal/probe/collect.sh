@@ -174,8 +174,12 @@ network() {
 services() {
 	if have systemctl && [ -d /run/systemd/system ]; then
 		mark units
-		lim 2 systemctl show -p Id -p LoadState -p ActiveState -p SubState -p Result -p MainPID -p Accept -p NConnections -p MaxConnections \
+		lim 2 systemctl show -p Id -p LoadState -p ActiveState -p SubState -p Result -p MainPID -p Accept -p NConnections -p MaxConnections -p UnitFileState \
 			ssh.service sshd.service ssh.socket sshd.socket
+	else
+		set +f
+		mark starts; ls -d /etc/rc[2-5].d/S*ssh /etc/rc[2-5].d/S*sshd /etc/runlevels/default/sshd
+		set -f
 	fi
 	[ -d /run/openrc ] && mark openrc && ls -d /run/openrc/started/sshd /run/openrc/failed/sshd /run/openrc/started/dropbear
 }
