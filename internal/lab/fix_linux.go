@@ -141,8 +141,11 @@ func (l *Live) cured(s Scenario, r *Result) error {
 
 // side is the machine on which something is typed, and by whom.
 func (l *Live) side(on string) (*machine, user) {
-	if on == "server" {
+	switch on {
+	case "server":
 		return l.machines["server"], root
+	case "root":
+		return l.machines["client"], root
 	}
 	return l.machines["client"], alice
 }
@@ -170,6 +173,7 @@ for d in /etc /run/sshd /var/spool/cron /root/.ssh /home/*/.ssh; do
 	[ ! -d $d ] || list $d -type f -exec sha256sum {} +
 done 2>/dev/null
 for n in tcp_keepalive_time tcp_keepalive_intvl tcp_keepalive_probes tcp_mtu_probing; do printf '%s ' $n; cat /proc/sys/net/ipv4/$n; done
+cat /proc/sys/net/netfilter/nf_conntrack_tcp_timeout_established 2>/dev/null
 ip route; ip -6 route; ip -o link show | sed 's/^[0-9]*: //'; nft list tables 2>/dev/null
 true`
 
