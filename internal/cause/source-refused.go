@@ -23,7 +23,7 @@ var _ = register(Cause{
 	},
 	Needs: []fact.Any{
 		fact.HandshakeStage, fact.HandshakeReason, fact.Refusal, fact.HandshakeTries, fact.HandshakeFailures, fact.HandshakeBanner, fact.SSHDVersion,
-		fact.BannedBy, fact.HostsDeny, fact.LogRefusedOurs, fact.LogPenaltiesOurs, fact.LogPenaltySample, fact.LogPenaltyUntil, fact.LogClientLines,
+		fact.BannedBy, fact.BannedUsers, fact.HostsDeny, fact.LogRefusedOurs, fact.LogPenaltiesOurs, fact.LogPenaltySample, fact.LogPenaltyUntil, fact.LogClientLines,
 		fact.FirewallLimits, fact.RefuseConnection, fact.PerSourcePenalties, fact.ServerClientAddress, fact.LoginStage, fact.LoginReason, fact.LoginError,
 		fact.MaxStartups, fact.Unauthenticated, fact.PerSourceMaxStartups, fact.SSHDActivation, fact.LogStartupDrops, fact.LogStartupsOurs, fact.LogStartupSample, fact.ResetSender,
 		fact.LogHistory,
@@ -36,14 +36,14 @@ var _ = register(Cause{
 
 // A refuser is who refuses this address, and the verdict on it.
 type refuser struct {
-	kind    string // ban, wrappers, option, penalty, per-source, firewall, or "" when nobody is known
+	kind    string // ban, bans of users, wrappers, option, penalty, per-source, firewall, or "" when nobody is known
 	verdict Verdict
 }
 
 // refuserOf asks those who could refuse us, the most certain to know first.
 func refuserOf(v *fact.View) refuser {
 	a := admissionOf(v).withLogin(v)
-	for _, ask := range []func(*fact.View, admission) (refuser, bool){banned, wrapped, forbidden, penalised, bySource, told, walled, fromOutside} {
+	for _, ask := range []func(*fact.View, admission) (refuser, bool){banned, bannedUsers, wrapped, forbidden, penalised, bySource, told, walled, fromOutside} {
 		if r, found := ask(v, a); found {
 			if r.verdict.Status >= Likely {
 				r.verdict.Evidence = append(r.verdict.Evidence, a.says()...)
@@ -62,6 +62,10 @@ func harm(a admission) Impact {
 	return WillBreak
 }
 
+// whyBanned: the rules of fail2ban come before all others, and look at every
+// packet to the port.
+const whyBanned = "A ban drops or rejects what comes from the address until it ends. The usual rules of fail2ban meet connections that are open as well, which then freeze; others let these live on."
+
 func banned(v *fact.View, a admission) (refuser, bool) {
 	by, seen := fact.BannedBy.In(v)
 	if !seen || by == "" {
@@ -70,7 +74,7 @@ func banned(v *fact.View, a admission) (refuser, bool) {
 	verdict := Verdict{
 		Status: Confirmed, Impact: harm(a), Reason: "the server's own list of bans holds this address",
 		Summary:  fmt.Sprintf("The server has banned this address: %s.", by),
-		Why:      "A ban drops or rejects every new connection of the address until it ends; connections that were open before it usually live on.",
+		Why:      whyBanned,
 		Evidence: []Evidence{says(fact.BannedBy, "%s", by)},
 	}
 	works := a.greeted() && a.failures == 0
@@ -82,6 +86,21 @@ func banned(v *fact.View, a admission) (refuser, bool) {
 		verdict.Reason = "the server's list of bans holds this address, though it let our connection in before the list was read; one more connection would settle it"
 	}
 	return refuser{"ban", verdict}, true
+}
+
+// bannedUsers judges on the server itself, where nobody is "us": whoever has
+// logged in here is one of those that the server is for.
+func bannedUsers(v *fact.View, _ admission) (refuser, bool) {
+	who, _ := fact.BannedUsers.In(v)
+	if len(who) == 0 {
+		return refuser{}, false
+	}
+	return refuser{"bans of users", Verdict{
+		Status: Confirmed, Impact: Breaks, Reason: "fail2ban holds addresses that have logged in here",
+		Summary:  fmt.Sprintf("fail2ban has banned addresses from which people log in here: %s.", strings.Join(who, ", ")),
+		Why:      whyBanned,
+		Evidence: []Evidence{says(fact.BannedUsers, "banned now, and accepted by sshd within the last days: %s", strings.Join(who, ", "))},
+	}}, true
 }
 
 // wrapped judges TCP wrappers. Only some builds of sshd read hosts.deny.
@@ -310,6 +329,8 @@ func fixSourceRefused(v *fact.View) []remedy.Remedy {
 	case "ban":
 		by, _ := fact.BannedBy.In(v)
 		return []remedy.Remedy{unban(by, who, known, address)}
+	case "bans of users":
+		return []remedy.Remedy{unbanUsers(v)}
 	case "wrappers":
 		if address.Is6() {
 			who = "[" + who + "]"
@@ -359,11 +380,30 @@ func unban(by, who string, known bool, address netip.Addr) remedy.Remedy {
 	}
 	if strings.Contains(by, "fail2ban") {
 		plan = onAddress(plan, known, remedy.Ban, address, "fail2ban-client unban "+who)
-		plan.Steps = append(plan.Steps, note(typed("to keep it from coming back, in /etc/fail2ban/jail.local under [DEFAULT]", "ignoreip = 127.0.0.1/8 ::1 "+who)), note(run("fail2ban-client reload")))
+		plan.Steps = append(plan.Steps, keepUnbanned(who)...)
 		return plan
 	}
 	plan.Steps = []remedy.Step{advise("take %s off the list of %s", who, by)}
 	return plan
+}
+
+// unbanUsers lifts the ban of each address that logs in.
+func unbanUsers(v *fact.View) remedy.Remedy {
+	plan := remedy.Remedy{
+		ID: "lift-bans", Side: remedy.Server, Risk: remedy.Harmless, Cures: fact.BannedUsers.Name(),
+		Summary: "lift the bans, and mend what earns them: usually a job at that address that fails to log in",
+	}
+	who, _ := fact.BannedUsers.In(v)
+	for _, a := range who {
+		plan.Steps = append(plan.Steps, done(remedy.Ban, "fail2ban-client unban "+a, map[string]string{"address": a}))
+	}
+	plan.Steps = append(plan.Steps, keepUnbanned(strings.Join(who, " "))...)
+	return plan
+}
+
+// keepUnbanned keeps bans from coming back.
+func keepUnbanned(who string) []remedy.Step {
+	return []remedy.Step{note(typed("to keep it from coming back, in /etc/fail2ban/jail.local under [DEFAULT]", "ignoreip = 127.0.0.1/8 ::1 "+who)), note(run("fail2ban-client reload"))}
 }
 
 // onAddress completes a remedy with a command about our address, or with

@@ -24,7 +24,7 @@ var _ = register(Cause{
 	},
 	Needs: []fact.Any{
 		fact.HandshakeStage, fact.HandshakeReason, fact.Refusal, fact.HandshakeTries, fact.HandshakeFailures, fact.HandshakeBanner, fact.FirstBytes, fact.LooksLike, fact.PreBanner,
-		fact.ServerVia, fact.SSHDVersion, fact.SSHDConfigError, fact.SSHDRunning, fact.SSHDActivation, fact.SSHDStale, fact.SSHDNoPrivsepDir, fact.SSHDHostKeys, fact.SSHDUnitState, fact.LogBroken, fact.LogCrashes, fact.ResetSender,
+		fact.ServerVia, fact.SSHDVersion, fact.SSHDConfigError, fact.SSHDRunning, fact.SSHDActivation, fact.SSHDStale, fact.SSHDNoPrivsepDir, fact.SSHDHostKeys, fact.SSHDUnitState, fact.SSHDEnabled, fact.LogBroken, fact.LogCrashes, fact.ResetSender,
 	},
 	Judge: judgeSSHDBroken,
 	Fix:   fixSSHDBroken,
@@ -53,6 +53,7 @@ type daemon struct {
 	admission
 	configError, words, unit, activation string
 	running, seenRunning, stale          bool
+	enabled                              bool // the machine is to start it by itself
 	noDir, noKeys                        bool
 	openKeys                             bool // the keys may be read by others, and sshd passes them over
 	foreign                              bool // something else than sshd answered
@@ -76,6 +77,7 @@ func daemonOf(v *fact.View) daemon {
 	d.activation, _ = fact.SSHDActivation.In(v)
 	d.stale, _ = fact.SSHDStale.In(v)
 	d.unit, _ = fact.SSHDUnitState.In(v)
+	d.enabled, _ = fact.SSHDEnabled.In(v)
 	d.broken, _ = fact.LogBroken.In(v)
 	logged, _ := fact.LogCrashes.In(v)
 	for _, line := range logged {
@@ -145,7 +147,7 @@ func (d daemon) fault() (daemonFault, Status, Impact) {
 		return noHostKeys, Possible, Risk // a copy that answered has loaded some
 	case d.noKeys && d.running && !d.answers() && !d.release.since(9, 8):
 		return noHostKeys, Confirmed, Breaks
-	case d.noKeys && (d.seen || d.running || d.failed() || d.openKeys):
+	case d.noKeys && (d.seen || d.running || d.failed() || d.openKeys || d.enabled):
 		return noHostKeys, Confirmed, now
 	case d.noDir && !d.answers() && d.running:
 		return noPrivsepDir, Confirmed, Breaks
@@ -256,8 +258,11 @@ const whyNoListener = "Without a listener the kernel refuses every connection to
 func (d daemon) finding(fault daemonFault, v Verdict) Verdict {
 	v.Why = "sshd starts a fresh copy of itself for every connection, and that copy ends before it says a word. Sessions that are open already live on, so it may take a while until somebody notices."
 	later := "Nobody notices yet"
-	if v.Impact == Breaks {
+	switch {
+	case v.Impact == Breaks:
 		later = "Nobody can log in"
+	case d.seenRunning && !d.running:
+		later = "Nobody can log in here now"
 	}
 	switch fault {
 	case badSSHDConfig:
@@ -274,6 +279,9 @@ func (d daemon) finding(fault daemonFault, v Verdict) Verdict {
 			v.Reason = "others may read the host keys, and sshd loads none of them"
 			v.Summary = later + ": sshd's host keys may be read by others. It passes over such keys, and does not start without any."
 			v.Evidence = append(v.Evidence, says(fact.SSHDConfigError, "UNPROTECTED PRIVATE KEY FILE"))
+		}
+		if d.enabled && d.seenRunning && !d.running {
+			v.Evidence = append(v.Evidence, says(fact.SSHDEnabled, "the machine is to start sshd by itself"))
 		}
 	case noPrivsepDir:
 		v.Reason = "sshd's privilege separation directory is missing while sshd runs"

@@ -12,30 +12,43 @@ import (
 	"sshtay/internal/sshconf"
 )
 
+// listeners is a function of sh that prints "PID PROGRAM TITLE" of each sshd that
+// accepts connections here, and not in a container. It is known by its title: the
+// words "[listener]" in it since OpenSSH 8.2, before that the command line as it
+// is. Those of sessions begin with "sshd: " and the user. PROGRAM is followed by
+// "(deleted)" if it is no more the one on disk.
+const listeners = `
+listeners() {
+	mine=$(readlink /proc/self/ns/net) || :
+	for p in /proc/[0-9]*; do
+		comm=; read -r comm 2>/dev/null <"$p/comm" || continue
+		[ "$comm" = sshd ] || continue
+		title=$(tr '\0\n' '  ' 2>/dev/null <"$p/cmdline" | head -c 2000) || continue
+		case $title in *'[listener]'*) ;; 'sshd: '* | '' | *' -i '*) continue ;; esac
+		awk '/^NSpid:/ { n = NF } END { exit n > 2 }' "$p/status" 2>/dev/null || continue
+		net=$(readlink "$p/ns/net" 2>/dev/null) && [ -n "$net" ] && [ "$net" != "$mine" ] && continue
+		exe=$(readlink "$p/exe" 2>/dev/null) || :
+		echo "${p#/proc/} ${exe:-?} $title"
+	done
+}
+`
+
 // sshdScript says what an sshd of a machine is and who keeps it: lines of a word
 // and a value. Given is $1: the configuration that is meant, or nothing.
-const sshdScript = `
+const sshdScript = listeners + `
 export LC_ALL=C PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 echo "uid $(id -u)"
 echo "kernel $(uname -s)"
 program=$(command -v sshd)
-mine=$(readlink /proc/self/ns/net)
 p=$$ n=0
 while [ "${p:-0}" -gt 1 ] && [ $n -lt 30 ]; do
 	echo "above $p"
 	p=$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$p/status" 2>/dev/null) n=$((n + 1))
 done
-for p in /proc/[0-9]*; do
-	comm=; read -r comm 2>/dev/null <"$p/comm" || continue
-	[ "$comm" = sshd ] || continue
-	title=$(tr '\0\n' '  ' 2>/dev/null <"$p/cmdline" | head -c 2000) || continue
-	case $title in *'[listener]'*) ;; 'sshd: '* | '' | *' -i '*) continue ;; esac
-	awk '/^NSpid:/ { n = NF } END { exit n > 2 }' "$p/status" 2>/dev/null || continue
-	net=$(readlink "$p/ns/net" 2>/dev/null) && [ -n "$net" ] && [ "$net" != "$mine" ] && continue
-	exe=$(readlink "$p/exe" 2>/dev/null)
-	echo "listener ${p#/proc/} ${exe:-?} $title"
-	case $exe in /*' (deleted)') ;; /*) program=$exe ;; esac
-done
+all=$(listeners)
+printf '%s\n' "$all" | sed -n 's/^[0-9]/listener &/p'
+exe=$(printf '%s\n' "$all" | awk '$2 ~ /^\// && $3 != "(deleted)" { exe = $2 } END { print exe }')
+program=${exe:-$program}
 echo "program $program"
 [ -n "$program" ] && echo "version $("$program" -V 2>&1 </dev/null | grep -o 'OpenSSH_[^,]*' | head -n 1)"
 sed -n 's/^ID=/system /p; s/^ID_LIKE=/system /p' /etc/os-release 2>/dev/null

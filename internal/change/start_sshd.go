@@ -11,20 +11,11 @@ import (
 	"sshtay/internal/remedy"
 )
 
-// listener finds the sshd that accepts connections, by its title: the words
-// "[listener]" in it since OpenSSH 8.2, before that the command line as it is.
-// Those of sessions begin with "sshd: " and the user. It sets pid, "" if there is
+// listener finds the sshd that accepts connections. It sets pid, "" if there is
 // none, and stale, which is not empty if its program is no more the one on disk.
-const listener = `pid= stale=
-for p in /proc/[0-9]*; do
-	comm=; read -r comm 2>/dev/null <"$p/comm" || continue
-	[ "$comm" = sshd ] || continue
-	title=$(tr '\0' ' ' 2>/dev/null <"$p/cmdline") || continue
-	case $title in *'[listener]'*) ;; 'sshd: '*|'') continue ;; esac
-	pid=${p#/proc/}
-	case $(readlink "$p/exe") in *' (deleted)') stale=yes ;; esac
-	break
-done
+const listener = listeners + `found=$(listeners | head -n 1)
+pid=${found%% *} stale=
+case $found in *' (deleted) '*) stale=yes ;; esac
 `
 
 // servesScript tells who starts sshd here, and whether it serves: a line

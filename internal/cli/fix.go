@@ -74,7 +74,7 @@ func (sh *shell) fixCommand() *cobra.Command {
 	f.BoolVar(&o.dryRun, "dry-run", false, "show the plan only")
 	f.BoolVar(&o.yes, "yes", false, "do not ask")
 	f.BoolVar(&o.script, "script", false, "print the plan for one machine as a shell script that does it, with the same rollback")
-	f.StringSliceVar(&o.only, "only", nil, "mend this `CAUSE` only")
+	f.StringSliceVar(&o.only, "only", nil, "mend this `CAUSE` only; CAUSE/REMEDY: by this remedy, as check --json names it")
 	f.StringSliceVar(&o.except, "except", nil, "do not mend this `CAUSE`")
 	f.StringVar(&o.side, "side", "", "change the `client` or the server only")
 	f.StringSliceVar(&o.accept, "accept-risk", nil, "also do what has this `RISK`: can-lock-out")
@@ -93,8 +93,12 @@ func (o *fixOptions) read(asJSON bool) error {
 	if err := o.checkOptions.read(asJSON); err != nil {
 		return err
 	}
-	for flag, ids := range map[string][]string{"only": o.only, "except": o.except} {
-		for _, id := range ids {
+	for flag, names := range map[string][]string{"only": o.only, "except": o.except} {
+		for _, name := range names {
+			id := name
+			if flag == "only" {
+				id, _, _ = strings.Cut(name, "/")
+			}
 			if !slices.Contains(causeIDs(), id) {
 				return usage("sshtay fix --help", "--%s %s: there is no such cause; there are %s", flag, id, strings.Join(causeIDs(), ", "))
 			}

@@ -59,6 +59,9 @@ func (sh *shell) planFor(ctx context.Context, o fixOptions, d diagnose.Result, r
 		Schema: report.PlanSchema, At: r.At, Version: Version, Target: r.Target, Verdict: r.Verdict,
 		Machines: []report.PlanMachine{}, ByHand: []report.ByHand{}, Held: []report.ByHand{},
 	}}
+	if err := o.known(d.Judgements); err != nil {
+		return nil, err
+	}
 	id := time.Now().Format("20060102-150405-") + rand.Text()[:4]
 	id = strings.ToLower(id)
 	wanted := w.choose(o, d.Judgements)
@@ -128,7 +131,37 @@ func (l *looked) look(ctx context.Context, sh *shell, o fixOptions, request chan
 
 // means says whether a cause is to be mended, if it is found.
 func (o fixOptions) means(id string) bool {
-	return (len(o.only) == 0 || slices.Contains(o.only, id)) && !slices.Contains(o.except, id)
+	named := slices.ContainsFunc(o.only, func(name string) bool {
+		cause, _, _ := strings.Cut(name, "/")
+		return cause == id
+	})
+	return (len(o.only) == 0 || named) && !slices.Contains(o.except, id)
+}
+
+// asked are those of a cause's remedies that the user wants: all, or the ones
+// named by `--only CAUSE/REMEDY`, which then need not be the best.
+func (o fixOptions) asked(id string, all []remedy.Remedy) []remedy.Remedy {
+	named := func(r remedy.Remedy) bool { return slices.Contains(o.only, id+"/"+r.ID) }
+	if slices.Contains(o.only, id) || !slices.ContainsFunc(o.only, func(name string) bool { return strings.HasPrefix(name, id+"/") }) {
+		return all
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(r remedy.Remedy) bool { return !named(r) })
+}
+
+// known refuses the name of a remedy that a cause that was found does not have.
+func (o fixOptions) known(all []cause.Judgement) error {
+	for _, j := range all {
+		var has []string
+		for _, r := range j.Remedies {
+			has = append(has, j.ID+"/"+r.ID)
+		}
+		for _, name := range o.only {
+			if strings.HasPrefix(name, j.ID+"/") && j.IsFinding() && !slices.Contains(has, name) {
+				return usage("", "--only %s: there is no such remedy here; there are %s", visible.Line(name, 100), strings.Join(has, ", "))
+			}
+		}
+	}
+	return nil
 }
 
 // choose says which remedies of what was found and is to be mended machines
@@ -142,7 +175,7 @@ func (w *fixWork) choose(o fixOptions, all []cause.Judgement) (wanted []change.W
 		if !j.IsFinding() || !o.means(j.ID) {
 			continue
 		}
-		chosen, left := remedy.Choose(j.Remedies, sides...)
+		chosen, left := remedy.Choose(o.asked(j.ID, j.Remedies), sides...)
 		for _, r := range chosen {
 			if o.target.Local() && slices.ContainsFunc(r.Steps, func(s remedy.Step) bool { return s.Kind == remedy.SSHConfig }) {
 				w.leave(j.ID, r, "ssh is configured for one host at a time: sshtay fix HOST")

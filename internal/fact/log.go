@@ -32,6 +32,7 @@ var (
 	LogResets           = define[int]("log.resets_ours", "", "how many lines tell that a connection of ours was reset or cut?")
 	LogNegotiation      = define[[]string]("log.negotiation_ours", "", "which lines tell that sshd and a client of our address had no algorithm in common?")
 	BannedBy            = define[string]("server.banned_by", "", "what bans our address there? absent when nothing that could be read does")
+	BannedUsers         = define[[]string]("server.banned_users", "", "which addresses does fail2ban keep out now though they have logged in here? absent when none, or when the check came by a connection")
 	FirewallLimits      = define[[]string]("server.firewall_limits", "", "which firewall rules limit or refuse connections to sshd?")
 	HostsDeny           = define[string]("server.hosts_deny", "", "which line of hosts.deny refuses our address? absent when none")
 	ServerClientAddress = define[string]("server.client_address", "", "from which address does the server see us?")

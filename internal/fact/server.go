@@ -27,6 +27,7 @@ var (
 	SSHDStale            = define[bool]("server.sshd_stale", "", "was sshd's program replaced after the listener was started?")
 	SSHDNoPrivsepDir     = define[bool]("server.sshd_privsep_dir_missing", "", "is sshd's privilege separation directory missing?")
 	SSHDHostKeys         = define[int]("server.sshd_host_keys", "", "how many host keys can sshd load?")
+	SSHDEnabled          = define[bool]("server.sshd_enabled", "", "is the machine to start sshd by itself? absent when it is not")
 	SSHDUnitState        = define[string]("server.sshd_unit_state", "", "in what state is the unit that runs sshd?")
 
 	ClientAliveInterval     = define[time.Duration]("server.client_alive_interval", "s", "after how much silence does sshd ask the client for a sign of life? 0 is never")

@@ -81,7 +81,7 @@ type Want struct {
 type Fix struct {
 	Run      string   // arguments of sshtay fix
 	Rollback []string // arguments of sshtay rollback, one line each
-	On       string   // where both are run: client, or server, as root there
+	On       string   // where both are run, and by whom: client, its user; root, on the client; server, as root there
 	Mends    string   // what plain ssh must then be able to do; "" is the truth's command
 	Left     []string // causes that may be findings of the check after it
 	Returns  bool     // the fault is there again when all is put back: what a daemon has forgotten meanwhile does not
@@ -327,7 +327,7 @@ func (f *Fix) apply(text string) error {
 		case "rollback":
 			f.Rollback = append(f.Rollback, value)
 		case "on":
-			return oneOf(&f.On, value, "client", "server")
+			return oneOf(&f.On, value, "client", "root", "server")
 		case "mends":
 			f.Mends = value
 		case "left":
@@ -348,7 +348,7 @@ func (f *Fix) apply(text string) error {
 		}
 		return nil
 	})
-	if len(f.Rollback) == 0 && f.On == "client" {
+	if len(f.Rollback) == 0 && f.On != "server" {
 		f.Rollback = []string{"web1"}
 	} else if len(f.Rollback) == 0 {
 		f.Rollback = []string{""} // what was changed is on that machine

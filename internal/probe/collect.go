@@ -29,13 +29,13 @@ func newNonce() string {
 var serverFacts = slices.Concat([]fact.Any{
 	fact.ServerVia, fact.ServerOS, fact.ServerKernel, fact.ServerInit, fact.ServerUser, fact.ServerClientAddress,
 	fact.SSHDVersion, fact.SSHDPackage, fact.SSHDImplementation, fact.SSHDConfigError, fact.SSHDRunning, fact.SSHDActivation,
-	fact.SSHDStale, fact.SSHDNoPrivsepDir, fact.SSHDHostKeys, fact.SSHDUnitState, fact.SocketConnections, fact.SocketConnectionsMax,
+	fact.SSHDStale, fact.SSHDNoPrivsepDir, fact.SSHDHostKeys, fact.SSHDUnitState, fact.SSHDEnabled, fact.SocketConnections, fact.SocketConnectionsMax,
 	fact.ServerTCPKeepaliveTime, fact.ServerTCPKeepaliveIntv, fact.ServerTCPKeepaliveNum, fact.ShellTMOUT, fact.LogindIdle,
 	fact.Uptime, fact.Load1, fact.Load5, fact.CPUs, fact.MemTotal, fact.MemAvailable, fact.SwapTotal, fact.SwapFree,
 	fact.PressureCPU, fact.PressureMemory, fact.PressureIO, fact.Processes, fact.ProcessesMax, fact.UserProcesses, fact.UserProcessesMax,
 	fact.SSHDTasks, fact.SSHDTasksMax, fact.Files, fact.FilesMax, fact.SSHDFiles, fact.SSHDFilesMax, fact.PTYs, fact.PTYsMax, fact.Disks,
 	fact.ListenQueue, fact.ListenQueueMax, fact.ListenOverflows, fact.ServerChecksumErrors, fact.ServerSegments, fact.Connections, fact.Unauthenticated, fact.SourceConnections, fact.UserSessions,
-	fact.ServerFlows, fact.BannedBy, fact.FirewallLimits, fact.HostsDeny, fact.ServerConntrack, fact.DuplicateFound,
+	fact.ServerFlows, fact.BannedBy, fact.BannedUsers, fact.FirewallLimits, fact.HostsDeny, fact.ServerConntrack, fact.DuplicateFound,
 }, serverOptionFacts(), sshdLogFacts, logSampleFacts, kernelLogFacts)
 
 // script is the collector as it is sent: without comments and indentation,

@@ -174,8 +174,12 @@ network() {
 services() {
 	if have systemctl && [ -d /run/systemd/system ]; then
 		mark units
-		lim 2 systemctl show -p Id -p LoadState -p ActiveState -p SubState -p Result -p MainPID -p Accept -p NConnections -p MaxConnections \
+		lim 2 systemctl show -p Id -p LoadState -p ActiveState -p SubState -p Result -p MainPID -p Accept -p NConnections -p MaxConnections -p UnitFileState \
 			ssh.service sshd.service ssh.socket sshd.socket
+	else
+		set +f
+		mark starts; ls -d /etc/rc[2-5].d/S*ssh /etc/rc[2-5].d/S*sshd /etc/runlevels/default/sshd
+		set -f
 	fi
 	[ -d /run/openrc ] && mark openrc && ls -d /run/openrc/started/sshd /run/openrc/failed/sshd /run/openrc/started/dropbear
 }
@@ -332,13 +336,29 @@ kernel() {
 }
 
 bans() {
-	[ -n "$A" ] && [ -e /run/fail2ban/fail2ban.sock ] && [ "$(id -u)" = 0 ] || return
+	[ -e /run/fail2ban/fail2ban.sock ] && [ "$(id -u)" = 0 ] || return
+	[ -n "$A" ] || { bannedusers; return; }
 	mark fail2ban
 	lim 3 fail2ban-client banned "$A" | head -c 1000 || lim 3 fail2ban-client status sshd | head -c 20000
 	mark fail2ban-until
 	for j in $(lim 3 fail2ban-client banned "$A" | head -c 1000 | tr -c 'A-Za-z0-9_.-' ' '); do
 		lim 3 fail2ban-client get "$j" banip --with-time | grep -F "$A" | head -n 3
 	done
+}
+
+# bannedusers are the addresses that fail2ban keeps from sshd although they have
+# logged in here.
+bannedusers() {
+	held=$({ lim 3 fail2ban-client banned || lim 3 fail2ban-client status sshd; } | tr '}' '\n' | grep -e ssh -e recidive -e 'IP list' | head -c 20000 | tr -c '0-9a-fA-F.:' ' ')
+	mark fail2ban-users
+	{
+		if have journalctl && journal; then
+			lim 4 journalctl --no-pager -q -o cat -S -7d -n 20000 SYSLOG_IDENTIFIER=sshd SYSLOG_IDENTIFIER=sshd-session
+		fi
+		for f in /var/log/auth.log /var/log/secure; do tail -n 5000 "$f.1"; tail -n 20000 "$f"; done
+	} | awk -v held="$held" '
+		/Accepted [a-z/-]+ for .* from [0-9a-fA-F.:]+ port / { sub(/.* from /, ""); in_[$1] }
+		END { n = split(held, h, " "); for (i = 1; i <= n && i <= 1000; i++) if (h[i] in in_ && !(h[i] in out)) { out[h[i]]; print h[i] } }' | head -n 20
 }
 
 # nftables: asking nft could load the module, unless it is there or the kernel

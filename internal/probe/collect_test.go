@@ -107,8 +107,8 @@ func difference(want, got string) string {
 // answer or a reason, except where having none is the answer.
 func TestEveryQuestionIsAnsweredOrOpen(t *testing.T) {
 	none := []fact.Any{
-		fact.ChannelTimeout, fact.ForceCommand, fact.SFTPServer, fact.ShellTMOUT, fact.SSHDConfigError, fact.BannedBy, fact.HostsDeny,
-		fact.LogStartupSample, fact.LogPenaltySample, fact.LogPenaltyUntil, fact.FilesMax, fact.SSHDFilesMax, fact.SSHDTasks, fact.SSHDTasksMax, fact.SocketConnections, fact.SocketConnectionsMax, fact.SSHDUnitState, fact.UserProcessesMax,
+		fact.ChannelTimeout, fact.ForceCommand, fact.SFTPServer, fact.ShellTMOUT, fact.SSHDConfigError, fact.BannedBy, fact.BannedUsers, fact.HostsDeny,
+		fact.LogStartupSample, fact.LogPenaltySample, fact.LogPenaltyUntil, fact.FilesMax, fact.SSHDFilesMax, fact.SSHDTasks, fact.SSHDTasksMax, fact.SocketConnections, fact.SocketConnectionsMax, fact.SSHDUnitState, fact.SSHDEnabled, fact.UserProcessesMax,
 		fact.PerSourcePenalties, fact.PerSourceMaxStartups, fact.PerSourceNetBlockSize, fact.RefuseConnection, fact.UnusedConnectionTimeout, // of newer versions
 	}
 	files, _ := filepath.Glob("testdata/collect/*.out")

@@ -57,6 +57,7 @@ func (r *reading) forUs(rule string) bool {
 func (r *reading) bans() {
 	if !r.client().IsValid() {
 		r.miss(noClient, fact.BannedBy)
+		r.bannedUsers()
 		return
 	}
 	if l := strings.Join(strings.Fields(r.sections["fail2ban"]), " "); holds(l, r.client()) || strings.HasPrefix(l, "[['") {
@@ -71,6 +72,20 @@ func (r *reading) bans() {
 	}
 	if !r.root {
 		r.missDeep(fact.BannedBy)
+	}
+}
+
+// bannedUsers are whom fail2ban shuts out though they log in here: what can be
+// asked on the server itself, where nobody is "us".
+func (r *reading) bannedUsers() {
+	var all []string
+	for _, l := range r.lines("fail2ban-users") {
+		if a, err := netip.ParseAddr(l); err == nil && a.Zone() == "" {
+			all = append(all, a.Unmap().String())
+		}
+	}
+	if len(all) > 0 {
+		fact.BannedUsers.Put(r.facts, all, r.source("fail2ban-client and sshd's log"))
 	}
 }
 

@@ -21,3 +21,15 @@ func TestBannedUntil(t *testing.T) {
 		}
 	}
 }
+
+// TestBannedUsers: only addresses are believed, and only where the check is made
+// on the server itself.
+func TestBannedUsers(t *testing.T) {
+	for client, want := range map[string]int{"": 2, "client 192.0.2.9\n": 0} {
+		facts := &fact.Set{}
+		putServer(facts, sections{"env": "uid 0\nuser root\n" + client, "deep": "0", "fail2ban-users": "192.0.2.7\n2001:db8::7\n; reboot\nfe80::1%eth0\n"}, "test")
+		if got, _ := fact.BannedUsers.Get(facts); len(got) != want {
+			t.Errorf("%q: %q, want %d addresses", client, got, want)
+		}
+	}
+}

@@ -22,6 +22,21 @@ func (r *reading) service() {
 	r.activation(socket)
 	r.socketUnit(socket)
 	r.unitState(service, socket)
+	r.enabled()
+}
+
+// enabled says whether the machine is to start sshd by itself: where it is not,
+// one that does not run may be off on purpose.
+func (r *reading) enabled() {
+	for _, u := range r.units() {
+		if u["UnitFileState"] == "enabled" {
+			fact.SSHDEnabled.Put(r.facts, true, r.source(u.shown()))
+			return
+		}
+	}
+	if l, ok := r.line("starts"); ok && strings.HasPrefix(l, "/etc/") {
+		fact.SSHDEnabled.Put(r.facts, true, r.source(visible.Line(l, 100)))
+	}
 }
 
 func (r *reading) activation(socket unit) {
