@@ -77,6 +77,10 @@ type lineReader struct {
 	guesses int
 	options Options
 	batch   *Batch
+
+	addr string // the last address: the next line has mostly the same one,
+	net  Network
+	hash uint64 // of the address
 }
 
 // read takes one line, without its end.
@@ -268,11 +272,16 @@ func (r *lineReader) keep(e *Event) {
 	if e.Message.tells == SawListen { // its address is the server's own
 		e.Addr, e.Port = "", ""
 	}
-	if e.Addr != "" && e.Role != OfClient {
-		e.Net = networkOf(e.Addr)
-	}
-	if e.Addr != "" && e.Port != "" {
-		e.Conn = maphash.String(r.seed, e.Addr)*31 + maphash.String(r.seed, e.Port)
+	if e.Addr != "" {
+		if e.Addr != r.addr {
+			r.addr, r.net, r.hash = e.Addr, networkOf(e.Addr), maphash.String(r.seed, e.Addr)
+		}
+		if e.Role != OfClient {
+			e.Net = r.net
+		}
+		if e.Port != "" {
+			e.Conn = r.hash*31 + maphash.String(r.seed, e.Port)
+		}
 	}
 	r.batch.Events = r.batch.Events[:len(r.batch.Events)+1]
 }

@@ -9,7 +9,7 @@ import (
 // A Story is what logs tell, gathered line by line. It stays small whatever
 // the logs hold. The zero Story is ready to use.
 type Story struct {
-	Seen     map[Symptom]*Seen
+	Seen     [symptoms]*Seen // nil for those that did not show
 	Lines    int
 	Packets  int // of captures
 	Chatter  int
@@ -183,9 +183,6 @@ func (s *Story) see(tells Symptom, e *Event) {
 	seen := s.Seen[tells]
 	if seen == nil {
 		seen = &Seen{Symptom: tells, First: e.Time, Server: e.Role == OfServer}
-		if s.Seen == nil {
-			s.Seen = map[Symptom]*Seen{}
-		}
 		s.Seen[tells] = seen
 	}
 	seen.N++

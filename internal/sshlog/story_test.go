@@ -1,8 +1,6 @@
 package sshlog
 
 import (
-	"maps"
-	"slices"
 	"strings"
 	"testing"
 )
@@ -19,8 +17,10 @@ func told(t testing.TB, text string) *Story {
 
 func (s *Story) names() string {
 	var names []string
-	for _, k := range slices.Sorted(maps.Keys(s.Seen)) {
-		names = append(names, k.String())
+	for _, seen := range s.Seen {
+		if seen != nil {
+			names = append(names, seen.Symptom.String())
+		}
 	}
 	return strings.Join(names, " ")
 }
