@@ -300,7 +300,7 @@ logs() {
 	if have journalctl && journal; then
 		mark "log journal"
 		t=$(lim 4 journalctl --no-pager -q -o short-iso -S -24h -n 10000 SYSLOG_IDENTIFIER=sshd SYSLOG_IDENTIFIER=sshd-session SYSLOG_IDENTIFIER=sshd-auth \
-			+ UNIT=ssh.service UNIT=sshd.service UNIT=ssh.socket UNIT=sshd.socket + SYSLOG_IDENTIFIER=systemd-oomd | matter)
+			+ UNIT=ssh.service UNIT=sshd.service UNIT=ssh.socket UNIT=sshd.socket + SYSLOG_IDENTIFIER=systemd-oomd SYSLOG_IDENTIFIER=systemd-journald SYSLOG_IDENTIFIER=rsyslogd | matter)
 		printf '%s\n' "$t"
 		[ -n "$t" ] && return
 	fi
@@ -308,7 +308,7 @@ logs() {
 		[ -f "$f" ] || continue
 		if [ -r "$f" ]; then
 			mark "log $f"
-			{ tail -n 5000 "$f.1"; tail -n 20000 "$f"; } | grep -E '[ /](sshd|sshd-session|sshd-auth|systemd|systemd-oomd)(\[[0-9]+\])?: ' | matter
+			{ tail -n 5000 "$f.1"; tail -n 20000 "$f"; } | grep -E '[ /](sshd|sshd-session|sshd-auth|systemd|systemd-oomd|systemd-journald|rsyslogd)(\[[0-9]+\])?: ' | matter
 			return
 		fi
 		mark "log-unreadable $f"

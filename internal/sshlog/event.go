@@ -122,6 +122,8 @@ func (r *lineReader) program(line string, l *Line) {
 		known = &r.all.kernelOnly
 	case "systemd", "systemd-oomd":
 		known = &r.all.unitOnly
+	case "systemd-journald", "rsyslogd":
+		known = &r.all.loggerOnly
 	case "fail2ban", "fail2ban.actions", "sshguard", "tallow":
 		known = &r.all.guardOnly
 	case "ssh", "git", "rsync", "scp", "sftp", "ansible", "autossh", "plink":
@@ -139,7 +141,7 @@ func (r *lineReader) program(line string, l *Line) {
 		return
 	}
 	switch {
-	case known == &r.all.kernelOnly || known == &r.all.unitOnly || known == &r.all.guardOnly:
+	case known == &r.all.kernelOnly || known == &r.all.unitOnly || known == &r.all.guardOnly || known == &r.all.loggerOnly:
 		r.batch.Others++
 	case strings.HasPrefix(l.Text, "debug"):
 		r.batch.Chatter++

@@ -159,7 +159,7 @@ func (f *framer) again(rest string) (pid int, text string, ok bool) {
 // matters says whether a program's messages are in the catalogue.
 func matters(ident string) bool {
 	switch ident {
-	case "sshd", "sshd-session", "sshd-auth", "kernel", "systemd", "systemd-oomd", "dropbear":
+	case "sshd", "sshd-session", "sshd-auth", "kernel", "systemd", "systemd-oomd", "dropbear", "rsyslogd":
 		return true
 	}
 	return false
