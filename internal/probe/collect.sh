@@ -353,7 +353,7 @@ firewall() {
 			/^table/ { t = $2 " " $3 }
 			/^\t(set|map|chain) / { s = $2 }
 			index($0, a) { print "holds", t, s, substr($0, 1, 300); next }
-			/dport/ && ($0 ~ "[ {,]" p "([ ,}]|$)" || /ssh/) { sub(/^[ \t]+/, ""); print "rule", t, s, substr($0, 1, 300) }' | head -n 100
+			/dport/ && ($0 ~ "[ {,]" p "([ ,}]|$)" || /ssh/) || /saddr @[^ ]+ .*(drop|reject)/ && !/dport/ { sub(/^[ \t]+/, ""); print "rule", t, s, substr($0, 1, 300) }' | head -n 100
 	fi
 	for i in iptables ip6tables; do
 		if have $i-save && { [ -s "/proc/net/${i%tables}_tables_names" ] || { nftables && $i -V | grep -q nf_tables; }; }; then
