@@ -178,6 +178,7 @@ var serverMessages = []Message{
 	{by: pam, tells: DiskFull, form: "pam_{word} {*}: No space left on device"},
 	{by: pam, tells: DiskFull, form: "pam_{word} {*}: Disk quota exceeded"},
 	{by: pam, tells: SawNote, form: "pam_{word} {*}"},
+	{by: sshd, tells: SawNote, form: "sshd_hostkey_sign: agent sign failed: {*}"}, // a login or a renewal of keys: the line does not tell
 }
 
 // kernelMessages are lines of the kernel.
