@@ -78,9 +78,9 @@ type lineReader struct {
 	options Options
 	batch   *Batch
 
-	addr string // the last address: the next line has mostly the same one,
-	net  Network
-	hash uint64 // of the address
+	addr, port string // the last ones: the next line has mostly the same,
+	net        Network
+	hash, conn uint64 // of the address, and of both
 }
 
 // read takes one line, without its end.
@@ -276,13 +276,16 @@ func (r *lineReader) keep(e *Event) {
 	}
 	if e.Addr != "" {
 		if e.Addr != r.addr {
-			r.addr, r.net, r.hash = e.Addr, networkOf(e.Addr), maphash.String(r.seed, e.Addr)
+			r.addr, r.net, r.hash, r.port = e.Addr, networkOf(e.Addr), maphash.String(r.seed, e.Addr), ""
 		}
 		if e.Role != OfClient {
 			e.Net = r.net
 		}
 		if e.Port != "" {
-			e.Conn = r.hash*31 + maphash.String(r.seed, e.Port)
+			if e.Port != r.port {
+				r.port, r.conn = e.Port, r.hash*31+maphash.String(r.seed, e.Port)
+			}
+			e.Conn = r.conn
 		}
 	}
 	r.batch.Events = r.batch.Events[:len(r.batch.Events)+1]

@@ -98,7 +98,7 @@ func (s *Story) End() {
 }
 
 func (s *Story) event(e *Event) {
-	if !e.Time.IsZero() {
+	if !e.Time.IsZero() && e.Time != s.last { // the same time as the last one says nothing new
 		if s.From.IsZero() || e.Time.Before(s.From) {
 			s.From = e.Time
 		}
