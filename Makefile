@@ -10,7 +10,7 @@ STATICCHECK := $(TOOLS)/staticcheck
 GOVULNCHECK := $(TOOLS)/govulncheck
 PACKAGES    := openssh-client openssh-server sudo nftables iproute2 procps iputils-ping debootstrap \
                tshark dropbear-bin tinysshd socat busybox dash fish csh tcsh zsh systemd passwd util-linux gcc libc6-dev \
-               acl attr e2fsprogs fail2ban bsdutils systemd-journal-remote
+               acl attr e2fsprogs fail2ban iptables bsdutils systemd-journal-remote
 
 .PHONY: test deps build vet unit lab cross vuln bench fuzz clean
 

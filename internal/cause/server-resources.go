@@ -14,10 +14,10 @@ var _ = register(Cause{
 	ID:    "server-resources",
 	Title: "the server is short of something that connections need",
 	Doc: Doc{
-		Observed: "Load, processors, memory, swap and the kernel's measure of pressure; processes, tasks, open files, pseudo-terminals, the listen queue and disks beside their limits; lines of the log about killed processes and failed starts; " +
+		Observed: "Load, processors, memory, swap and the kernel's measure of pressure; processes, tasks, open files, pseudo-terminals, the listen queue and disks beside their limits; lines of the log about killed processes, failed starts and writes that found no room; " +
 			"what the session itself said; and how long each stage of our connection took beside the round trip.",
 		Judged: "Confirmed when a limit is reached or all but reached, when memory and swap are used up and tasks wait for them, when a process of sshd was killed for lack of memory, when sshd or the session said that something could not be started or written. " +
-			"Likely when load, memory or storage are short and our own connection was slow as well. A high load alone is work that gets done, and old kills of other programs are possible at most. Ruled out when there is room.",
+			"Likely when load, memory or storage are short and our own connection was slow as well. A high load alone is work that gets done; old kills of other programs, and a disk that was full and has room again, are possible at most. Ruled out when there is room.",
 		Explained: "Every connection needs a few processes, files, some memory and a processor in time. When one of them runs out sshd closes new connections without a word, they time out, or the kernel kills a session. " +
 			"Limits of systemd units and of users are met long before the machine's own, and nothing in sshd's log tells of some of them.",
 		Fixed: "Find what uses the resource; free it, bound it or add to it; raise the limit where it is too low for what the server is for.",
@@ -26,7 +26,7 @@ var _ = register(Cause{
 		fact.Load1, fact.CPUs, fact.MemTotal, fact.MemAvailable, fact.SwapTotal, fact.SwapFree, fact.PressureCPU, fact.PressureMemory, fact.PressureIO,
 		fact.Processes, fact.ProcessesMax, fact.UserProcesses, fact.UserProcessesMax, fact.SSHDTasks, fact.SSHDTasksMax, fact.Files, fact.FilesMax, fact.SSHDFiles, fact.SSHDFilesMax,
 		fact.PTYs, fact.PTYsMax, fact.ListenQueue, fact.ListenQueueMax, fact.Disks, fact.ServerUser,
-		fact.LogOOM, fact.LogForkFailures, fact.SessionEnd, fact.SessionNoise,
+		fact.LogOOM, fact.LogForkFailures, fact.LogDiskFull, fact.SessionEnd, fact.SessionNoise,
 		fact.RTT, fact.BannerTime, fact.KexInitTime, fact.KexTime, fact.LoginAuthTime, fact.SessionShellTime, fact.HandshakeStage, fact.HandshakeReason,
 	},
 	Judge: judgeServerResources,
@@ -37,7 +37,7 @@ var _ = register(Cause{
 func shortages(v *fact.View) ([]shortage, []Evidence) {
 	slow := slowStages(v)
 	var found []shortage
-	for _, look := range []func(*fact.View, []Evidence) (shortage, bool){itself, forkFailed, outOfMemory, memoryShort, cpuShort, ioShort, disksFull} {
+	for _, look := range []func(*fact.View, []Evidence) (shortage, bool){itself, forkFailed, outOfMemory, memoryShort, cpuShort, ioShort, disksFull, wroteInVain} {
 		if s, short := look(v, slowAtWork(slow)); short {
 			found = append(found, s)
 		}

@@ -2,6 +2,7 @@ package cause
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"sshtay/internal/fact"
@@ -173,7 +174,7 @@ func forkFailed(v *fact.View, _ []Evidence) (shortage, bool) {
 	return s, true
 }
 
-var shortWords = pattern.New(`(?i)[^\n]{0,60}(resource temporarily unavailable|cannot allocate memory|no more processes|no space left on device|too many open files|read-only file system|can't fork)`)
+var shortWords = pattern.New(`(?i)[^\n]{0,60}(resource temporarily unavailable|cannot allocate memory|no more processes|no space left on device|disk quota exceeded|too many open files|read-only file system|can't fork)`)
 
 // itself: what the session's own programs said.
 func itself(v *fact.View, _ []Evidence) (shortage, bool) {
@@ -227,6 +228,35 @@ func disksFull(v *fact.View, _ []Evidence) (shortage, bool) {
 		return s, true
 	}
 	return shortage{}, false
+}
+
+// wroteInVain: the log tells of a write that found no room. What the disks say
+// now speaks for and against it; of quotas they say nothing.
+func wroteInVain(v *fact.View, _ []Evidence) (shortage, bool) {
+	lines, _ := fact.LogDiskFull.In(v)
+	if len(lines) == 0 {
+		return shortage{}, false
+	}
+	last := lines[len(lines)-1]
+	s := shortage{
+		status: Confirmed, impact: Risk,
+		what:     "a write on the server found no room within the last day",
+		why:      "A login writes: records, logs, locks, the shell's history. Some programs of the login refuse to go on when they cannot, and then the session ends at once.",
+		evidence: []Evidence{says(fact.LogDiskFull, "%s", last)},
+		plan:     watch("find-the-room", fact.LogDiskFull, "see what is full, blocks or inodes, and make room", run("df -h ; df -i"), typed("what the journal holds is freed by", "journalctl --vacuum-size=200M")),
+	}
+	if strings.Contains(last, "quota exceeded") {
+		s.what = "a write on the server met a used up quota within the last day"
+		s.plan = watch("raise-the-quota", fact.LogDiskFull, "see whose quota is used up; free or raise it", run("repquota -a"))
+		return s, true
+	}
+	if disks, seen := fact.Disks.In(v); seen {
+		room := !slices.ContainsFunc(disks, func(d fact.Disk) bool { return !d.RO && max(d.Used, d.Inodes) >= 0.98 })
+		if room {
+			s.status, s.what = Possible, s.what+", and its disks have room now"
+		}
+	}
+	return s, true
 }
 
 // atFault says whether a read-only file system looks like one that should be

@@ -19,7 +19,7 @@ var _ = register(Cause{
 			"Possible when connections end without a word or get no answer: a ban looks like that, and so do other things. A firewall rule that limits new connections is no finding while it lets us in. Checked on the server itself its logs of seven days speak for all clients, where they name networks that also log in.",
 		Explained: "Servers shut out addresses that fail to log in, connect without logging in, or connect too often: sshd itself since 9.8 (PerSourcePenalties), fail2ban and sshguard by the log, firewalls by counting, TCP wrappers by a list. " +
 			"It meets everybody behind the same address, so one broken job or health check shuts out its neighbours.",
-		Fixed: "Mend what earns the refusal, usually a job with a dead key or a check that connects and hangs up; lift the ban; exempt the address where it is known to be good. A penalty of sshd decays by itself within 10 minutes.",
+		Fixed: "Mend what earns the refusal, usually a job with a dead key or a check that connects and hangs up; lift the ban; exempt the address where it is known to be good. A penalty of sshd decays by itself within 10 minutes. The report says until when a refusal lasts where the penalty, the ban or the rule tells it.",
 	},
 	Needs: []fact.Any{
 		fact.HandshakeStage, fact.HandshakeReason, fact.Refusal, fact.HandshakeTries, fact.HandshakeFailures, fact.HandshakeBanner, fact.SSHDVersion,
@@ -264,13 +264,22 @@ func walled(v *fact.View, a admission) (refuser, bool) {
 	}
 	some := strings.Join(rules[:min(3, len(rules))], "; ")
 	verdict := Verdict{Status: Possible, Impact: Risk, Reason: fmt.Sprintf("the server's firewall limits or refuses some connections (%s), and let ours in", some)}
+	again := ""
 	for _, r := range rules {
-		verdict.Evidence = append(verdict.Evidence, says(fact.FirewallLimits, "%s", r))
+		if window := windowOf(r); window == "" {
+			verdict.Evidence = append(verdict.Evidence, says(fact.FirewallLimits, "%s", r))
+		} else {
+			verdict.Evidence = append(verdict.Evidence, says(fact.FirewallLimits, "%s (whom it refused it lets in again %s)", r, window))
+			again = orWord(again, window)
+		}
 	}
 	if a.failures > 0 && a.refusal == "" && !a.shut() {
 		verdict.Status, verdict.Impact = Likely, Breaks
 		verdict.Reason = "connections failed without a word of sshd, and the server's firewall has a rule that refuses; the rule's counter would settle it"
 		verdict.Summary = fmt.Sprintf("%s failed, and the server's firewall limits or refuses connections to sshd: %s.", upper(a.tally()), some)
+		if again != "" {
+			verdict.Summary += " It lets a new connection in again " + again + "."
+		}
 		verdict.Why = "Such a rule counts new connections of an address and drops or rejects those above the limit: ssh times out or is refused, and works again a little later."
 	}
 	return refuser{"firewall", verdict}, true

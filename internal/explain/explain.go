@@ -2,7 +2,6 @@ package explain
 
 import (
 	"cmp"
-	"maps"
 	"math"
 	"slices"
 
@@ -45,9 +44,11 @@ func Of(s *sshlog.Story) report.Explanation {
 
 // ordered are the symptoms by stage, those that tell most first.
 func ordered(s *sshlog.Story) []*sshlog.Seen {
-	return slices.SortedFunc(maps.Values(s.Seen), func(a, b *sshlog.Seen) int {
+	seen := slices.DeleteFunc(slices.Clone(s.Seen[:]), func(s *sshlog.Seen) bool { return s == nil })
+	slices.SortFunc(seen, func(a, b *sshlog.Seen) int {
 		return cmp.Or(cmp.Compare(sharpness(b.Symptom), sharpness(a.Symptom)), cmp.Compare(a.Symptom, b.Symptom))
 	})
+	return seen
 }
 
 // sharpness is how much a symptom tells: the weight that it alone would give

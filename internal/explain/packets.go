@@ -26,9 +26,6 @@ const (
 // connections, those that ended badly first, and what of the capture could not
 // be read.
 func AddPackets(log *sshlog.Story, stories []pcap.Story, tally pcap.Tally) (flows []report.Flow, problems []string) {
-	if log.Seen == nil {
-		log.Seen = map[sshlog.Symptom]*sshlog.Seen{}
-	}
 	log.Others += tally.Other
 	log.Attempts += len(stories)
 	log.Packets += tally.Packets

@@ -138,8 +138,11 @@ var shows = map[sshlog.Symptom]row{
 	sshlog.SessionAborted: {"address-changed": 0.4, "idle-timeout": 0.15, "path-loss": 0.3, "client-side": 0.1, "traffic-class": 0.05, other: 0.01},
 	sshlog.LostConnection: {"idle-timeout": 0.3, "path-loss": 0.3, "startup-throttle": 0.2, "source-refused": 0.2, "address-changed": 0.2, "traffic-class": 0.2, "auth": 0.2,
 		"server-resources": 0.2, "path-mtu": 0.15, "unreachable": 0.15, "not-ssh": 0.1, "session-refused": 0.1, "corruption": 0.1, "reset-injected": 0.2, other: 0.04},
-	sshlog.RelayTimeout:   {"idle-timeout": 0.1, "unreachable": 0.01, "path-loss": 0.01, "client-side": 0.01, other: 0.001},
-	sshlog.RekeyIgnored:   {"version": 0.1, "rekey": 0.4, other: 0.0005},
+	sshlog.RelayTimeout: {"idle-timeout": 0.1, "unreachable": 0.01, "path-loss": 0.01, "client-side": 0.01, other: 0.001},
+	sshlog.RekeyIgnored: {"version": 0.1, "rekey": 0.4, other: 0.0005},
+	// An hour is what RekeyLimit says in hardening guides. Sessions that do
+	// nothing after their login also share an age with an idle timeout.
+	sshlog.EndedAtSameAge: {"rekey": 0.4, "server-idle-policy": 0.1, "idle-timeout": 0.02, "keepalive": 0.02, "reset-injected": 0.05, other: 0.002},
 	sshlog.RekeyBroken:    {"version": 0.1, "rekey": 0.6, "path-mtu": 0.02, other: 0.004},
 	sshlog.NetworkChanged: {"client-side": 0.2, "address-changed": 0.1, other: 0.0005},
 

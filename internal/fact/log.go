@@ -23,6 +23,7 @@ var (
 	LogInactive         = define[int]("log.inactive_ours", "", "how many lines tell that our unused connection was ended?")
 	LogOOM              = define[[]string]("log.oom", "", "which lines tell that the kernel killed a process for lack of memory?")
 	LogForkFailures     = define[[]string]("log.fork_failures", "", "which lines tell that sshd could not start a process or open a file?")
+	LogDiskFull         = define[[]string]("log.disk_full", "", "which lines tell that a disk was full, or a quota used up?")
 	LogCrashes          = define[[]string]("log.crashes", "", "which lines tell that a process of sshd died by a signal?")
 	LogBroken           = define[[]string]("log.broken", "", "which lines tell that sshd itself is broken?")
 	LogPAM              = define[[]string]("log.pam_ours", "", "which lines tell that PAM or a module refused us after the login?")

@@ -160,12 +160,7 @@ func lossWasSeen(program, out string) bool {
 	switch program {
 	case "check":
 		var r Report
-		return json.Unmarshal([]byte(out), &r) == nil && slices.ContainsFunc(r.Findings, func(f struct {
-			Cause  string `json:"cause"`
-			Status string `json:"status"`
-		}) bool {
-			return f.Cause == "path-loss"
-		})
+		return json.Unmarshal([]byte(out), &r) == nil && slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Cause == "path-loss" })
 	case "mtr":
 		lines := strings.Split(strings.TrimSpace(out), "\n")
 		fields := strings.Fields(lines[len(lines)-1])

@@ -31,6 +31,7 @@ var told = []struct {
 	{"max-sessions-none", "session", "session", 1},
 	{"not-ssh-http", "banner", "-", 1},
 	{"not-ssh-tls", "banner", "-", 3},
+	{"rekey-key-agent", "session", "-", 1},
 	{"reset-kexinit", "kex", "-", 1},
 	{"session-chroot", "-", "session", 1},
 	{"source-hosts-deny", "banner", "banner", 3},

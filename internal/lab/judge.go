@@ -45,13 +45,10 @@ const (
 
 // A Report is what the lab reads of the report that a check writes.
 type Report struct {
-	Schema   string `json:"schema"`
-	Verdict  string `json:"verdict"`
-	Findings []struct {
-		Cause  string `json:"cause"`
-		Status string `json:"status"`
-	} `json:"findings"`
-	Causes []struct {
+	Schema   string    `json:"schema"`
+	Verdict  string    `json:"verdict"`
+	Findings []Finding `json:"findings"`
+	Causes   []struct {
 		Cause  string `json:"cause"`
 		Status string `json:"status"`
 		Reason string `json:"reason"`
@@ -63,6 +60,16 @@ type Report struct {
 		Seconds     float64 `json:"seconds"`
 		Connections int     `json:"connections"`
 	} `json:"spent"`
+}
+
+// A Finding is a cause that was found, in its own words.
+type Finding struct {
+	Cause    string `json:"cause"`
+	Status   string `json:"status"`
+	Summary  string `json:"summary"`
+	Evidence []struct {
+		Says string `json:"says"`
+	} `json:"evidence"`
 }
 
 // sure orders the statuses of a cause, the least sure first.
@@ -95,6 +102,15 @@ func (r *Result) judge(w Want, exit int, report Report) {
 		if f.Cause != w.First && !slices.Contains(w.Beside, f.Cause) {
 			r.FalseAlarms = append(r.FalseAlarms, f.Cause)
 			r.miss("false alarm: %s (%s)", f.Cause, f.Status)
+		}
+	}
+	if len(report.Findings) > 0 && w.Says != "" {
+		words := report.Findings[0].Summary
+		for _, e := range report.Findings[0].Evidence {
+			words += "\n" + e.Says
+		}
+		if !strings.Contains(words, w.Says) {
+			r.miss("%s does not say %q", r.Found, w.Says)
 		}
 	}
 	if (w.First == Healthy) != (report.Verdict == "healthy") {

@@ -198,11 +198,6 @@ func (l *Live) setUpFilters(*keys) error {
 	if err := l.setUpForgetting(); err != nil {
 		return err
 	}
-	if s.Recent > 0 {
-		if err := countRecent(l.machines["server"].node, s.Port, s.Recent, s.Within); err != nil {
-			return err
-		}
-	}
 	if s.Limit == 0 && !s.Quiet && s.Reject != "server" && s.Drop != "server" {
 		return nil
 	}

@@ -70,6 +70,7 @@ type Want struct {
 	Capture     bool     // on the client it may watch packets (CAP_NET_RAW)
 	First       string   // cause of the first finding, or "healthy"
 	Status      string   // of that finding at least: likely or confirmed
+	Says        string   // what its summary or its evidence must hold
 	Beside      []string // causes that may be findings too
 	Never       []string // causes that may not even be possible
 	Exit        int
@@ -299,6 +300,8 @@ func (w *Want) apply(text string) error {
 			w.First = value
 		case "status":
 			return oneOf(&w.Status, value, "likely", "confirmed")
+		case "says":
+			w.Says = value
 		case "beside":
 			w.Beside = strings.Fields(value)
 		case "never":
@@ -309,7 +312,7 @@ func (w *Want) apply(text string) error {
 		case "connections":
 			return number(&w.Connections, value)
 		default:
-			return errors.New("no such key; there are beside, capture, check, connections, exit, fact NAME, first, never, on, status")
+			return errors.New("no such key; there are beside, capture, check, connections, exit, fact NAME, first, never, on, says, status")
 		}
 		return nil
 	})

@@ -36,8 +36,6 @@ type Spec struct {
 	MSS       int           // what the home router writes into SYNs; 0 is nothing
 	Limit     int           // new connections that the server's firewall lets through ...
 	Every     time.Duration // ... at once, and one in every such time
-	Recent    int           // the new connection that the server's firewall drops, with all that follow ...
-	Within    time.Duration // ... when so many come in this time, as ufw limit does: every one counts, the dropped ones, too
 	Strangers int           // others who hold a connection to the server and never log in
 	Limits    []string      // of the server's sshd and what it starts, as options of prlimit(1)
 	Conntrack string        // whose kernel keeps track of many connections: client, home or server; empty is nobody's
@@ -140,8 +138,13 @@ var specKeys = map[string]func(*Spec, string) error{
 		s.Lanes[ToServer].Delay, s.Lanes[ToClient].Delay = d/2, d-d/2
 		return err
 	},
-	"limit":  func(s *Spec, v string) error { return rate(&s.Limit, &s.Every, v) },
-	"recent": func(s *Spec, v string) error { return rate(&s.Recent, &s.Within, v) },
+	"limit": func(s *Spec, v string) error {
+		count, every, _ := strings.Cut(v, "/")
+		if err := number(&s.Limit, count); err != nil {
+			return err
+		}
+		return duration(&s.Every, every)
+	},
 	"idle": func(s *Spec, v string) error {
 		if v == "" {
 			s.Box.Idle = 0
@@ -282,13 +285,4 @@ var laneKeys = map[string]func(*Lane, string) error{
 		}
 		return nil
 	},
-}
-
-// rate reads a count and a time, as in 5/30s.
-func rate(n *int, per *time.Duration, v string) error {
-	count, within, _ := strings.Cut(v, "/")
-	if err := number(n, count); err != nil {
-		return err
-	}
-	return duration(per, within)
 }

@@ -304,7 +304,7 @@ logs() {
 	if have journalctl && journal; then
 		mark "log journal"
 		t=$(lim 4 journalctl --no-pager -q -o short-iso -S -24h -n 10000 SYSLOG_IDENTIFIER=sshd SYSLOG_IDENTIFIER=sshd-session SYSLOG_IDENTIFIER=sshd-auth \
-			+ UNIT=ssh.service UNIT=sshd.service UNIT=ssh.socket UNIT=sshd.socket + SYSLOG_IDENTIFIER=systemd-oomd | matter)
+			+ UNIT=ssh.service UNIT=sshd.service UNIT=ssh.socket UNIT=sshd.socket + SYSLOG_IDENTIFIER=systemd-oomd SYSLOG_IDENTIFIER=systemd-journald SYSLOG_IDENTIFIER=rsyslogd | matter)
 		printf '%s\n' "$t"
 		[ -n "$t" ] && return
 	fi
@@ -312,7 +312,7 @@ logs() {
 		[ -f "$f" ] || continue
 		if [ -r "$f" ]; then
 			mark "log $f"
-			{ tail -n 5000 "$f.1"; tail -n 20000 "$f"; } | grep -E '[ /](sshd|sshd-session|sshd-auth|systemd|systemd-oomd)(\[[0-9]+\])?: ' | matter
+			{ tail -n 5000 "$f.1"; tail -n 20000 "$f"; } | grep -E '[ /](sshd|sshd-session|sshd-auth|systemd|systemd-oomd|systemd-journald|rsyslogd)(\[[0-9]+\])?: ' | matter
 			return
 		fi
 		mark "log-unreadable $f"
@@ -373,7 +373,7 @@ firewall() {
 			/^table/ { t = $2 " " $3 }
 			/^\t(set|map|chain) / { s = $2 }
 			index($0, a) { print "holds", t, s, substr($0, 1, 300); next }
-			/dport/ && ($0 ~ "[ {,]" p "([ ,}]|$)" || /ssh/) { sub(/^[ \t]+/, ""); print "rule", t, s, substr($0, 1, 300) }' | head -n 100
+			/dport/ && ($0 ~ "[ {,]" p "([ ,}]|$)" || /ssh/) || /saddr @[^ ]+ .*(drop|reject)/ && !/dport/ { sub(/^[ \t]+/, ""); print "rule", t, s, substr($0, 1, 300) }' | head -n 100
 	fi
 	for i in iptables ip6tables; do
 		if have $i-save && { [ -s "/proc/net/${i%tables}_tables_names" ] || { nftables && $i -V | grep -q nf_tables; }; }; then

@@ -199,10 +199,12 @@ func TestScriptReadsTheFirewall(t *testing.T) {
 	testenv.Need(t, "nft")
 	const rules = `table inet filter {
 	set f2b-sshd { type ipv4_addr; elements = { 192.0.2.9, 203.0.113.1 }; }
+	set shut { type ipv4_addr; flags dynamic,timeout; timeout 10m; elements = { 192.0.2.10, 192.0.2.11 timeout 1d expires 1d }; }
 	set met { type ipv4_addr; flags dynamic; timeout 1m; elements = { 192.0.2.9 }; }
 	chain input { type filter hook input priority 0;
 		tcp dport 22 ip saddr @f2b-sshd reject
 		tcp dport 22 ct state new add @met { ip saddr limit rate over 5/minute } drop
+		ip saddr @shut counter drop
 		tcp dport 2222 limit rate 5/minute accept
 		tcp dport { 22, 443 } accept
 	}

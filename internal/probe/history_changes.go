@@ -17,7 +17,7 @@ import (
 )
 
 // packageLogs are where package managers log what they did.
-var packageLogs = []string{"dpkg.log", "dnf.rpm.log", "yum.log", "zypp/history", "pacman.log", "apk.log"}
+var packageLogs = []string{"dpkg.log", "dnf.rpm.log", "dnf5.log", "yum.log", "zypp/history", "pacman.log", "apk.log"}
 
 // mostPackageLog bounds what is read of one of them.
 const mostPackageLog = 64 << 20

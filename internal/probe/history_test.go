@@ -76,6 +76,7 @@ func TestHistory(t *testing.T) {
 	put(t, root, "var/log/fail2ban.log", noon, noon.Format(time.DateTime)+",123 fail2ban.actions        [77]: NOTICE  [sshd] Ban 203.0.113.4\n")
 	put(t, root, "var/log/dpkg.log.1", noon.Add(-2*day), noon.Add(-2*day).Format(time.DateTime)+" upgrade openssh-server:amd64 1:9.2p1-2+deb12u6 1:9.2p1-2+deb12u10\n"+
 		noon.Add(-2*day).Format(time.DateTime)+" upgrade openssh-client:amd64 1:9.2p1-2+deb12u6 1:9.2p1-2+deb12u10\n")
+	put(t, root, "var/log/dnf5.log", noon.Add(-day), noon.Add(-day).Format("2006-01-02T15:04:05-0700")+` [77] INFO RPM callback install start "openssl-libs-1:3.2.4-3.fc42.x86_64" total 84`+"\n")
 	put(t, root, "etc/ssh/sshd_config", noon.Add(-90*day), "")
 	put(t, root, "etc/ssh/sshd_config.d/50-hardening.conf", noon.Add(-day), "")
 	put(t, root, "proc/stat", noon, fmt.Sprintf("cpu 1\nbtime %d\nprocesses 9\n", noon.Add(-5*day).Unix()))
@@ -110,7 +111,7 @@ func TestHistory(t *testing.T) {
 		{"read", sources, "/var/log/auth.log.3.gz /var/log/auth.log.2.gz /var/log/auth.log.1 /var/log/auth.log /var/log/syslog /var/log/fail2ban.log"},
 		{"not read", unread, "/var/log/auth.log.3.gz: it ends in the middle: the rest is missing"},
 		{"troubles", troubles, "address-banned source-refused out-of-memory server-resources"},
-		{"changes", changes, "boot the machine was started 0/0 package openssh-server, openssh-client upgraded from 1:9.2p1-2+deb12u6 to 1:9.2p1-2+deb12u10 4/0 file /etc/ssh/sshd_config.d/50-hardening.conf was written 0/2 restart sshd was started 2/0"},
+		{"changes", changes, "boot the machine was started 0/0 package openssh-server, openssh-client upgraded from 1:9.2p1-2+deb12u6 to 1:9.2p1-2+deb12u10 4/0 file /etc/ssh/sshd_config.d/50-hardening.conf was written 0/2 package openssl-libs installed: 1:3.2.4-3.fc42.x86_64 0/2 restart sshd was started 2/0"},
 	} {
 		if got := strings.Join(c.got, " "); got != c.want {
 			t.Errorf("%s:\n got %s\nwant %s", c.what, got, c.want)

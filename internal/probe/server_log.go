@@ -15,7 +15,7 @@ var (
 	sshdLogFacts = []fact.Any{
 		fact.LogSource, fact.LogClientLines, fact.LogStartupDrops, fact.LogStartupsOurs, fact.LogPenalties, fact.LogPenaltiesOurs,
 		fact.LogRefusedOurs, fact.LogGraceTimeouts, fact.LogGraceOurs, fact.LogNoMoreSessions, fact.LogTooManyAuth, fact.LogClientTimeouts,
-		fact.LogInactive, fact.LogForkFailures, fact.LogCrashes, fact.LogBroken, fact.LogPAM, fact.LogChroot, fact.LogResets, fact.LogNegotiation, fact.LogCorrupt,
+		fact.LogInactive, fact.LogForkFailures, fact.LogDiskFull, fact.LogCrashes, fact.LogBroken, fact.LogPAM, fact.LogChroot, fact.LogResets, fact.LogNegotiation, fact.LogCorrupt,
 	}
 	kernelLogFacts = []fact.Any{fact.LogOOM, fact.LogConntrackFull, fact.LogDuplicates}
 	logSampleFacts = []fact.Any{fact.LogStartupSample, fact.LogPenaltySample, fact.LogPenaltyUntil}
@@ -89,7 +89,7 @@ func (r *reading) putLog(seen *sshlog.Server, source string) {
 		count sshlog.Count
 		ours  bool
 	}{
-		{fact.LogForkFailures, seen.ForkFailures, false}, {fact.LogCrashes, seen.Crashes, false}, {fact.LogBroken, seen.Broken, false},
+		{fact.LogForkFailures, seen.ForkFailures, false}, {fact.LogDiskFull, seen.DiskFull, false}, {fact.LogCrashes, seen.Crashes, false}, {fact.LogBroken, seen.Broken, false},
 		{fact.LogPAM, seen.PAMOurs, false}, {fact.LogChroot, seen.SessionFailuresOurs, false},
 		{fact.LogNegotiation, seen.NegotiationOurs, true}, {fact.LogCorrupt, seen.CorruptOurs, true}, {fact.LogClientLines, seen.ClientLines, true},
 	} {

@@ -21,6 +21,12 @@ func (r *reading) refusals() {
 // iptables and ufw.
 var counting = pattern.New(`\b(limit rate|limit --limit|recent|hashlimit|connlimit|ct count|meter|quota|ufw-user-limit)\b|(add|update) @\S+`)
 
+// notes says that a rule of iptables only notes an address, for another one:
+// it has no target.
+func notes(rule string) bool {
+	return strings.Contains(rule, " -m recent --set") && !strings.Contains(rule, " -j ")
+}
+
 // logging is a rule that limits only how much is written to a log.
 var logging = pattern.New(`-j (LOG|NFLOG)\b|\blog (prefix|level|group)\b`)
 
@@ -32,8 +38,12 @@ func (r *reading) firewall() {
 		return
 	}
 	rules := []string{}
+	saved := strings.Contains(r.sections["firewall"], "tables filter -A ")
 	for _, l := range r.lines("firewall") {
 		rule, ok := strings.CutPrefix(l, "rule ")
+		if saved && strings.Contains(rule, " xt match ") || notes(rule) {
+			continue // nft does not know what iptables-save tells of the same rule
+		}
 		if ok && r.forUs(rule) && counting.MatchString(rule) && !logging.MatchString(rule) && len(rules) < 20 {
 			rules = append(rules, visible.Line(rule, 300))
 		}
@@ -65,8 +75,9 @@ func (r *reading) bans() {
 		return
 	}
 	for _, l := range r.lines("firewall") {
-		if rule, ok := strings.CutPrefix(l, "holds "); ok && holds(rule, r.client()) && banning.MatchString(rule) {
-			fact.BannedBy.Put(r.facts, "firewall: "+visible.Line(strings.Join(strings.Fields(rule), " "), 200), r.source("nft and iptables"))
+		rule, ok := strings.CutPrefix(l, "holds ")
+		if ok && holds(rule, r.client()) && (banning.MatchString(rule) || r.refuses(rule)) {
+			fact.BannedBy.Put(r.facts, "firewall: "+visible.Line(strings.Join(strings.Fields(rule), " "), 200)+r.expires(rule), r.source("nft and iptables"))
 			return
 		}
 	}
@@ -103,6 +114,53 @@ func (r *reading) bannedUntil() string {
 		return ""
 	}
 	return ", until " + last + " by the server's clock"
+}
+
+// refusing is a rule of nft that keeps away whom a set holds. One that puts
+// addresses into a set names it as well, and is none.
+var refusing = pattern.New(`^rule (\S+ \S+) .*\bip6? saddr @(\S+) .*\b(drop|reject)\b`)
+
+// refuses says whether some rule refuses whom a set holds that is printed as
+// "FAMILY TABLE SET ...".
+func (r *reading) refuses(held string) bool {
+	words := strings.Fields(held)
+	for _, l := range r.lines("firewall") {
+		if m := refusing.FindStringSubmatch(l); m != nil && len(words) > 3 && words[0]+" "+words[1] == m[1] && words[2] == m[2] {
+			return true
+		}
+	}
+	return false
+}
+
+// expiring is an element of a set of nft that will be forgotten. Counters and
+// limits may stand before and after its times.
+var expiring = pattern.New(`([0-9a-fA-F.:]+) (?:[^,]{0,80} )?expires ([0-9a-z]+)`)
+
+// expires says until when a set holds our address, where it does not for ever.
+func (r *reading) expires(held string) string {
+	if _, elements, ok := strings.Cut(held, "{"); ok {
+		held = elements
+	}
+	for _, m := range expiring.Regexp().FindAllStringSubmatch(held, 100) {
+		if left, ok := nftTime(m[2]); ok && holds(m[1], r.client()) && !r.now().IsZero() {
+			return ", until " + r.now().Add(left).Format(time.DateTime) + " by the server's clock"
+		}
+	}
+	return ""
+}
+
+// nftTime reads a time as nft prints it, such as "1d2h3m4s56ms".
+func nftTime(text string) (time.Duration, bool) {
+	days, rest, ok := strings.Cut(text, "d")
+	if !ok {
+		days, rest = "0", text
+	}
+	n, isNumber := atoi(days)
+	left, err := time.ParseDuration(rest)
+	if rest == "" {
+		left, err = 0, nil
+	}
+	return time.Duration(n)*24*time.Hour + left, isNumber && n < 10000 && err == nil && left >= 0
 }
 
 // banning are rules that refuse, and the sets of programs that ban. Other sets

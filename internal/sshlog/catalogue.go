@@ -62,7 +62,7 @@ func cutTail(text string) string {
 }
 
 // programs is a set of those that print a message.
-type programs uint8
+type programs uint16
 
 const (
 	ssh programs = 1 << iota
@@ -72,7 +72,8 @@ const (
 	dropbear
 	tool // other clients, and programs that use ssh
 	guard
-	pam // the modules that speak beside sshd
+	pam    // the modules that speak beside sshd
+	logger // journald and rsyslogd, about themselves
 
 	both    = ssh | sshd
 	clients = ssh | tool
@@ -80,7 +81,7 @@ const (
 
 // tables are all messages there are, one table a program.
 func tables() [][]Message {
-	return [][]Message{clientMessages, debugMessages, serverMessages, serverDebugMessages, kernelMessages, unitMessages, dropbearMessages, toolMessages, guardMessages}
+	return [][]Message{clientMessages, debugMessages, serverMessages, serverDebugMessages, kernelMessages, unitMessages, dropbearMessages, toolMessages, guardMessages, loggerMessages}
 }
 
 // An index finds the message of a text by its first words: a tree of the leads
@@ -181,8 +182,8 @@ func (n *node) find(text, rest string, c *Captured) *Message {
 
 // A catalogue has every message, by who says it.
 type catalogue struct {
-	all                                                                   []*Message
-	sshOnly, sshdOnly, kernelOnly, unitOnly, dropbearOnly, guardOnly, any index
+	all                                                                               []*Message
+	sshOnly, sshdOnly, kernelOnly, unitOnly, dropbearOnly, guardOnly, loggerOnly, any index
 }
 
 // theCatalogue is made when it is first used: it would cost every start some.
@@ -195,7 +196,7 @@ var theCatalogue = sync.OnceValue(func() *catalogue {
 			c.all = append(c.all, m)
 			for who, index := range map[programs]*index{
 				ssh: &c.sshOnly, sshd | pam: &c.sshdOnly, kernel: &c.kernelOnly, unit: &c.unitOnly,
-				dropbear | pam: &c.dropbearOnly, guard: &c.guardOnly,
+				dropbear | pam: &c.dropbearOnly, guard: &c.guardOnly, logger: &c.loggerOnly,
 			} {
 				if m.by&who != 0 {
 					index.add(m)

@@ -175,7 +175,10 @@ var serverMessages = []Message{
 	{by: pam, tells: ClientFailedAuth, form: "PAM {n} more authentication failure{*}"},
 	{by: pam, tells: ClientUnknownUser, form: "pam_unix(sshd:auth): check pass; user unknown"},
 	{by: pam, tells: SawLogin, form: "pam_unix(sshd:session): session opened for user {*}"},
+	{by: pam, tells: DiskFull, form: "pam_{word} {*}: No space left on device"},
+	{by: pam, tells: DiskFull, form: "pam_{word} {*}: Disk quota exceeded"},
 	{by: pam, tells: SawNote, form: "pam_{word} {*}"},
+	{by: sshd, tells: SawNote, form: "sshd_hostkey_sign: agent sign failed: {*}"}, // a login or a renewal of keys: the line does not tell
 }
 
 // kernelMessages are lines of the kernel.
@@ -192,6 +195,8 @@ var kernelMessages = []Message{
 	{by: kernel, tells: ForkFailure, form: "cgroup: fork rejected by pids controller in {*}/ssh.service"},
 	{by: kernel, tells: ForkFailure, form: "cgroup: fork rejected by pids controller in {*}/sshd.service"},
 	{by: kernel, tells: ForkFailure, form: "VFS: file-max limit {n} reached"},
+	{by: kernel, tells: DiskFull, form: "EXT4-fs ({word}): Delayed block allocation failed for inode {*} with error 28"},
+	{by: kernel, tells: DiskFull, form: "BTRFS{*} errno=-28 No space left"},
 	{by: kernel, tells: ChildCrash, form: "sshd[{n}]: segfault at {*}"},
 	{by: kernel, tells: ChildCrash, form: "sshd[{n}] general protection {*}"},
 	{by: kernel, tells: ChildCrash, form: "sshd-session[{n}]: segfault at {*}"},
@@ -202,6 +207,14 @@ var kernelMessages = []Message{
 	{by: kernel, tells: ChildCrash, form: "audit: type=1326 {*} comm=\"sshd\" {*} sig=31 {*}"},
 	{by: kernel, tells: ChildCrash, form: "audit: type=1326 {*} comm=\"sshd-session\" {*} sig=31 {*}"},
 	{by: kernel, tells: ChildCrash, form: "audit: type=1326 {*} comm=\"sshd-auth\" {*} sig=31 {*}"},
+}
+
+// loggerMessages are lines of those who write the logs, about themselves.
+var loggerMessages = []Message{
+	{by: logger, tells: DiskFull, form: "Failed to {*}: No space left on device"},
+	{by: logger, tells: DiskFull, form: "Failed to {*}: Disk quota exceeded"},
+	{by: logger, tells: DiskFull, form: "file '{*}'[{n}] write error - {*}: No space left on device{*}"},
+	{by: logger, tells: DiskFull, form: "file '{*}'[{n}] write error - {*}: Disk quota exceeded{*}"},
 }
 
 // unitMessages are lines of systemd about the units of sshd.

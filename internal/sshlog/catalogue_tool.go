@@ -178,7 +178,10 @@ var toolMessages = []Message{
 	{by: tool, tells: ForkFailure, form: "{*}Cannot allocate memory{*}"},
 	{by: tool, tells: SaidRefused, form: "{*}has been blocked{*}"},
 	{by: tool, tells: SaidRefused, form: "{*}has been banned{*}"},
+	{by: tool | sshd, tells: DiskFull, form: "{*}: No space left on device"}, // sshd: of lastlog, wtmp and btmp, sockets and files of the login
+	{by: tool | sshd, tells: DiskFull, form: "{*}: Disk quota exceeded"},
 	{by: tool, tells: DiskFull, form: "{*}No space left on device{*}"},
+	{by: tool, tells: DiskFull, form: "{*}Disk quota exceeded{*}"},
 	{by: tool, tells: RelayTimeout, form: "{*} io timeout"},
 	{by: tool, tells: RelayTimeout, form: "{*} i/o timeout"},
 	{by: tool, tells: RelayTimeout, form: "{*} idle timeout{*}"},

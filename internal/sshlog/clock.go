@@ -5,15 +5,18 @@ import (
 	"time"
 )
 
-// A clock reads the times of logs. It remembers the hour it read last, and how
-// it was written: taking a million lines of one day apart must not ask for a
-// calendar a million times.
+// A clock reads the times of logs. It remembers the hour and the second it read
+// last, and how they were written: taking a million lines of one day apart must
+// not ask for a calendar a million times.
 type clock struct {
 	now time.Time // gives the year that a time may lack, and its location
 
 	hour [16]byte // how the last hour was written, its zone after it
 	zone string
 	at   time.Time
+
+	second string // how the last second was written in syslog's form
+	then   time.Time
 }
 
 // months are the names in the files of syslog daemons.
@@ -40,6 +43,9 @@ func (c *clock) cut(s string) (t time.Time, rest string, ok bool) {
 
 // syslog reads "Nov 21 00:15:33 ", the time of RFC 3164.
 func (c *clock) syslog(s string) (time.Time, string, bool) {
+	if s[:15] == c.second {
+		return c.then, s[16:], true
+	}
 	minute, ok := two(s[10:])
 	second, ok2 := two(s[13:])
 	if !ok || !ok2 {
@@ -60,7 +66,8 @@ func (c *clock) syslog(s string) (time.Time, string, bool) {
 		copy(c.hour[:], s[:9])
 		c.zone, c.at = "syslog", t
 	}
-	return c.at.Add(time.Duration(minute*60+second) * time.Second), s[16:], true
+	c.second, c.then = s[:15], c.at.Add(time.Duration(minute*60+second)*time.Second)
+	return c.then, s[16:], true
 }
 
 // iso reads "2026-11-21T00:15:33", a fraction, and a zone; with a name of a

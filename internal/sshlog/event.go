@@ -77,6 +77,10 @@ type lineReader struct {
 	guesses int
 	options Options
 	batch   *Batch
+
+	addr, port string // the last ones: the next line has mostly the same,
+	net        Network
+	hash, conn uint64 // of the address, and of both
 }
 
 // read takes one line, without its end.
@@ -118,6 +122,8 @@ func (r *lineReader) program(line string, l *Line) {
 		known = &r.all.kernelOnly
 	case "systemd", "systemd-oomd":
 		known = &r.all.unitOnly
+	case "systemd-journald", "rsyslogd":
+		known = &r.all.loggerOnly
 	case "fail2ban", "fail2ban.actions", "sshguard", "tallow":
 		known = &r.all.guardOnly
 	case "ssh", "git", "rsync", "scp", "sftp", "ansible", "autossh", "plink":
@@ -135,7 +141,7 @@ func (r *lineReader) program(line string, l *Line) {
 		return
 	}
 	switch {
-	case known == &r.all.kernelOnly || known == &r.all.unitOnly || known == &r.all.guardOnly:
+	case known == &r.all.kernelOnly || known == &r.all.unitOnly || known == &r.all.guardOnly || known == &r.all.loggerOnly:
 		r.batch.Others++
 	case strings.HasPrefix(l.Text, "debug"):
 		r.batch.Chatter++
@@ -268,11 +274,19 @@ func (r *lineReader) keep(e *Event) {
 	if e.Message.tells == SawListen { // its address is the server's own
 		e.Addr, e.Port = "", ""
 	}
-	if e.Addr != "" && e.Role != OfClient {
-		e.Net = networkOf(e.Addr)
-	}
-	if e.Addr != "" && e.Port != "" {
-		e.Conn = maphash.String(r.seed, e.Addr)*31 + maphash.String(r.seed, e.Port)
+	if e.Addr != "" {
+		if e.Addr != r.addr {
+			r.addr, r.net, r.hash, r.port = e.Addr, networkOf(e.Addr), maphash.String(r.seed, e.Addr), ""
+		}
+		if e.Role != OfClient {
+			e.Net = r.net
+		}
+		if e.Port != "" {
+			if e.Port != r.port {
+				r.port, r.conn = e.Port, r.hash*31+maphash.String(r.seed, e.Port)
+			}
+			e.Conn = r.conn
+		}
 	}
 	r.batch.Events = r.batch.Events[:len(r.batch.Events)+1]
 }

@@ -115,13 +115,19 @@ func fill(holes []hole, s string, c *Captured) bool {
 
 func fillAny(holes []hole, s string, c *Captured) bool {
 	h := holes[0]
+	if len(holes) == 1 { // its words are the end of the form
+		before, ok := strings.CutSuffix(s, h.after)
+		if ok {
+			c.put(h.kind, before)
+		}
+		return ok
+	}
 	if h.after == "" {
-		c.put(h.kind, s)
-		return len(holes) == 1
+		return false
 	}
 	before := s
 	for ; c.tried < maxTries; c.tried++ {
-		i := strings.LastIndex(before, h.after)
+		i := lastIndex(before, h.after)
 		if i < 0 {
 			return false
 		}
@@ -134,6 +140,17 @@ func fillAny(holes []hole, s string, c *Captured) bool {
 	return false
 }
 
+// lastIndex is [strings.LastIndex], which is slower where the place is near the
+// end, as it mostly is here.
+func lastIndex(s, words string) int {
+	for i := len(s) - len(words); i >= 0; i-- {
+		if s[i] == words[0] && s[i:i+len(words)] == words {
+			return i
+		}
+	}
+	return -1
+}
+
 // preambles are what OpenSSH puts between the words of a message and the
 // address, with a user after it.
 var preambles = [...]string{"user ", "authenticating user ", "invalid user "}
@@ -142,7 +159,7 @@ func fillID(holes []hole, s string, c *Captured) bool {
 	const port = " port "
 	before := s
 	for ; c.tried < maxTries; c.tried++ {
-		i := strings.LastIndex(before, port)
+		i := lastIndex(before, port)
 		if i < 0 {
 			return false
 		}

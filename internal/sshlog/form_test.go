@@ -70,7 +70,7 @@ func TestEveryMessageIsReadAsItself(t *testing.T) {
 func TestEverySymptomIsTold(t *testing.T) {
 	told := map[Symptom]bool{
 		WaitingForKexInit: true, WaitingForKexReply: true, ClosedInKex: true, ResetInKex: true, ClosedInAuth: true, ResetInAuth: true,
-		ClientLeft: true, NoSymptom: true,
+		ClientLeft: true, EndedAtSameAge: true, NoSymptom: true,
 	}
 	for _, m := range Messages() {
 		told[m.tells], told[m.toldBy(sshd)] = true, true

@@ -230,12 +230,43 @@ func FuzzRead(f *testing.F) {
 		})
 		story.End()
 		for _, s := range story.Seen {
+			if s == nil {
+				continue
+			}
 			if s.N == 0 || len(s.Lines) == 0 || len(s.Lines) > maxSeenLines || s.Symptom.IsProgress() || s.Symptom.String() == "" {
 				t.Errorf("%+v", s)
 			}
 		}
 		if err == nil && lines < bytes.Count(text, []byte("\n")) && bytes.IndexByte(text, 0x1f) < 0 && bytes.IndexByte(text, 0xb5) < 0 && bytes.IndexByte(text, 'Z') < 0 && bytes.IndexByte(text, 0xfe) < 0 && len(text) < chunkSize {
 			t.Errorf("%d lines of %d", lines, bytes.Count(text, []byte("\n")))
+		}
+	})
+}
+
+// FuzzHead: what a framer remembers of one line changes nothing of how it reads
+// the next one.
+func FuzzHead(f *testing.F) {
+	for _, s := range []string{
+		"Nov 21 00:15:33 web1 sshd[7]: a\nNov 21 00:15:34 web1 sshd[8]: b\nNov 21 00:15:34 web1 sshd[0]: c\nNov 21 00:15:34 web1 sshd[1234567890]: d",
+		"2026-11-21T00:15:33+01:00 web1 sshd[7]: a\n2026-11-21T00:15:33+01:00 web1 sshd[8] b\n2026-11-21T00:15:33+01:00 web1 sshd[]: c",
+		"1795220133.123456 stderr F Nov 21 00:15:33 a b[7]: c\nNov 21 00:15:33 stderr F a\nNov 21 00:15:33 stderr b[7]: c\nNov 21 00:15:33 a b[7]: d",
+		"Nov 21 00:15:33 kernel[7]: [1.5] a\nNov 21 00:15:33 kernel[8]: [1.5] a\nNov 21 00:15:33 <38>a sudo[1]: x\nNov 21 00:15:33 sudo[2]: x\nNov 21 00:15:33 sudo[3]: x",
+	} {
+		f.Add(s)
+	}
+	now := time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
+	f.Fuzz(func(t *testing.T, text string) {
+		all := framer{clock: clock{now: now}}
+		for line := range strings.SplitSeq(text, "\n") {
+			one := framer{clock: clock{now: now}, part: all.part}
+			want, wantKind := one.parse(line)
+			got, kind := all.parse(line)
+			if got.Time.Equal(want.Time) {
+				got.Time = want.Time // each has a zone of its own
+			}
+			if got != want || kind != wantKind {
+				t.Errorf("%q is %+v (%d), after the lines before it %+v (%d)", line, want, wantKind, got, kind)
+			}
 		}
 	})
 }

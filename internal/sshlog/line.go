@@ -34,10 +34,12 @@ const (
 	framed                // a program, as loggers name it
 )
 
-// A framer takes lines apart. It remembers times: the next line has mostly the
-// same one.
+// A framer takes lines apart. It remembers times and programs: the next line
+// has mostly the same ones.
 type framer struct {
 	clock clock
+	head  string // the last that stood between a time and a process, "web1 sshd[",
+	ident string // and its program
 	deep  int    // how many frames are open
 	part  string // the begin of a line that a container's log has cut
 }
@@ -47,7 +49,9 @@ const maxDeep = 3
 
 // parse takes a line apart. What has no frame is its own text.
 func (f *framer) parse(line string) (Line, framing) {
-	line = strings.TrimRight(line, "\r\n")
+	for line != "" && (line[len(line)-1] == '\n' || line[len(line)-1] == '\r') {
+		line = line[:len(line)-1]
+	}
 	if line == "" {
 		return Line{}, bare
 	}
@@ -78,6 +82,9 @@ func (f *framer) parse(line string) (Line, framing) {
 		}
 	}
 	if t, after, ok := f.clock.cut(rest); ok {
+		if pid, text, ok := f.again(after); ok {
+			return Line{Time: t, Ident: f.ident, PID: pid, Text: text}, framed
+		}
 		return f.after(Line{Time: t}, after, true)
 	}
 	return f.after(Line{}, rest, false)
@@ -105,8 +112,11 @@ func (f *framer) after(l Line, rest string, hasTime bool) (Line, framing) {
 				break
 			}
 			l.Ident, l.PID, l.Text = ident, pid, after
-			if ident == "kernel" {
+			switch {
+			case ident == "kernel":
 				l.Text, _, _ = cutUptime(after)
+			case hasTime && pid != 0:
+				f.head, f.ident = rest[:len(rest)-len(skipped)+strings.IndexByte(word, '[')+1], ident
 			}
 			return l, framed
 		}
@@ -130,10 +140,26 @@ func (f *framer) after(l Line, rest string, hasTime bool) (Line, framing) {
 	return l, kind
 }
 
+// again reads what follows the time when it begins as that of the last line did:
+// it is what [framer.after] would find, sooner.
+func (f *framer) again(rest string) (pid int, text string, ok bool) {
+	number, ok := strings.CutPrefix(rest, f.head)
+	if !ok || f.head == "" {
+		return 0, "", false
+	}
+	end := 0
+	for end < len(number) && number[end]-'0' <= 9 && end < 9 {
+		pid = pid*10 + int(number[end]-'0')
+		end++
+	}
+	text, ok = strings.CutPrefix(number[end:], "]: ")
+	return pid, text, ok && pid != 0
+}
+
 // matters says whether a program's messages are in the catalogue.
 func matters(ident string) bool {
 	switch ident {
-	case "sshd", "sshd-session", "sshd-auth", "kernel", "systemd", "systemd-oomd", "dropbear":
+	case "sshd", "sshd-session", "sshd-auth", "kernel", "systemd", "systemd-oomd", "dropbear", "rsyslogd":
 		return true
 	}
 	return false

@@ -1,6 +1,7 @@
 package sshlog
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -13,11 +14,14 @@ type Package struct {
 	From, To string // versions, where the line has them
 }
 
-// A PackageLog reads the logs of dpkg, dnf, yum, zypper, pacman and apk: lines
-// in, changes out of packages that SSH connections depend on.
+// A PackageLog reads the logs of dpkg, dnf, dnf5, yum, zypper, pacman and apk:
+// lines in, changes out of packages that SSH connections depend on.
 type PackageLog struct {
 	clock clock
 	ran   time.Time // when the last run of apk began; its lines have no time
+
+	process string   // of dnf5's last line,
+	news    []string // and the packages whose new version it has installed
 }
 
 // NewPackageLog gives years and zones to times without, as [Options] do.
@@ -60,6 +64,9 @@ func (l *PackageLog) Read(line string) (Package, bool) {
 		rest = strings.Join(fields[:min(3, len(fields))], " ")
 	default:
 		p.At, rest, _ = l.clock.cut(line)
+		if strings.HasPrefix(rest, "[") {
+			return l.dnf5(p.At, rest)
+		}
 		rest = strings.TrimPrefix(rest, "SUBDEBUG ")
 	}
 	if p.At.IsZero() {
@@ -72,6 +79,46 @@ func (l *PackageLog) Read(line string) (Package, bool) {
 	p.Did = deeds[words[0]]
 	p.name(words[1], words[2:])
 	return p, concernsSSH(p.Name)
+}
+
+// mostNews bounds the packages of a run of dnf5 that are remembered: there are
+// not many that concern SSH.
+const mostNews = 100
+
+// dnf5 reads what follows the time in dnf5's log:
+//
+//	[18165] INFO RPM callback install start "openssh-0:10.0p1-9.fc43.x86_64" total 9084
+//
+// An upgrade is an installation, and later in the same run the removal of the
+// old version, which is passed over.
+func (l *PackageLog) dnf5(at time.Time, rest string) (Package, bool) {
+	process, rest, _ := strings.Cut(rest, " ")
+	did := ""
+	if after, ok := strings.CutPrefix(rest, "INFO RPM callback install start \""); ok {
+		did, rest = "installed", after
+	} else if after, ok := strings.CutPrefix(rest, "INFO RPM callback uninstall start \""); ok {
+		did, rest = "removed", after
+	}
+	name, _, closed := strings.Cut(rest, "\"")
+	if at.IsZero() || did == "" || !closed || len(name) > 1000 {
+		return Package{}, false
+	}
+	p := Package{At: at, Did: did}
+	p.name(name, nil)
+	p.From, p.To = strings.TrimPrefix(p.From, "0:"), strings.TrimPrefix(p.To, "0:")
+	if p.Name == "" || !concernsSSH(p.Name) {
+		return Package{}, false
+	}
+	if l.process != process {
+		l.process, l.news = strings.Clone(process), nil
+	}
+	if did == "removed" {
+		return p, !slices.Contains(l.news, p.Name)
+	}
+	if len(l.news) < mostNews {
+		l.news = append(l.news, strings.Clone(p.Name))
+	}
+	return p, true
 }
 
 // name takes the package and its versions from the words behind the deed:

@@ -24,6 +24,7 @@ type Server struct {
 	TooManyAuthOurs, ClientTimeoutsOurs, InactiveOurs Count
 	ResetsOurs, NegotiationOurs, CorruptOurs          Count
 	ForkFailures, Crashes, Broken, OOM, ConntrackFull Count
+	DiskFull                                          Count // or a quota
 	Duplicates                                        Count // addresses of the server's that another machine uses
 	PAMOurs, SessionFailuresOurs                      Count
 	ClientLines                                       Count     // lines that name the client
@@ -74,6 +75,8 @@ func (s *Server) Add(raw string) {
 		s.match(raw, l.Text, l.Time, &all.kernelOnly)
 	case "systemd", "systemd-oomd":
 		s.match(raw, l.Text, l.Time, &all.unitOnly)
+	case "systemd-journald", "rsyslogd":
+		s.match(raw, l.Text, l.Time, &all.loggerOnly)
 	}
 }
 
@@ -158,6 +161,8 @@ func (s *Server) tally(tells Symptom) (all, ours *Count) {
 		return &s.Broken, nil
 	case OutOfMemory:
 		return &s.OOM, nil
+	case DiskFull:
+		return &s.DiskFull, nil
 	case ConntrackFull:
 		return &s.ConntrackFull, nil
 	case DuplicateAddress:
@@ -192,4 +197,4 @@ const Filter = `axStartups|axstartups|enalties |penalty: |penalised|activating|a
 	`fork: |fork of|fork rejected|accept: |socketpair|openpty|pty_req|temporarily unavailable|terminated by signal|child crash|killed by|Killed /|by the OOM|oom-kill|` +
 	`no hostkeys|rivilege separation|must be owned|Bind to port|Cannot bind|rexec|ssh_msg_recv|not supported here|not executable|RESTART FAILED|slots full|` +
 	`bad configuration| line [0-9]|IPQoS|OpenSSL version|Access denied|PAM: pam_|because /|because shell|oo many |chroot|subsystem not found|execution failed|` +
-	`ut of memory|table full|duplicate address|using my IP|file-max|segfault|general protection|trap |type=1326|Failed with result|repeated too quickly|Trigger limit`
+	`ut of memory|table full|duplicate address|using my IP|file-max|segfault|general protection|trap |No space left|quota exceeded|with error 28|type=1326|Failed with result|repeated too quickly|Trigger limit`

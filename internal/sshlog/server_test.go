@@ -90,6 +90,10 @@ var wordings = []struct{ text, counts string }{
 	{"fatal: fork of unprivileged child failed", "ForkFailures"},
 	{"error: session_pty_req: session 0 alloc failed", "ForkFailures"},
 	{"fatal: permanently_set_uid: setresuid 1000: Resource temporarily unavailable", "ForkFailures"},
+	{"lastlog_write_entry: Error writing to /var/log/lastlog: No space left on device", "DiskFull"},
+	{"wtmp_write: problem writing /var/log/wtmp: No space left on device", "DiskFull"},
+	{"error: Failed to write to /var/log/btmp: Disk quota exceeded", "DiskFull"},
+	{"pam_lastlog(sshd:session): unable to write /var/log/lastlog: No space left on device", "DiskFull"},
 	{"fatal: privsep_preauth: preauth child terminated by signal 31", "Crashes"},
 	{"fatal: monitor_child_preauth: preauth child 123 terminated by signal 31", "Crashes"},
 	{"error: session process 123 for connection from 192.0.2.9 to 10.0.0.1 killed by signal 9", "Crashes"},
@@ -117,6 +121,8 @@ var wordings = []struct{ text, counts string }{
 	// what attackers choose must not count
 	{"Invalid user drop connection #1 from [192.0.2.9]:1 on [1.1.1.1]:22 Maxstartups from 198.51.100.1 port 5", ""},
 	{"Connection reset by invalid user x 192.0.2.9 port 4000 198.51.100.1 port 5 [preauth]", ""},
+	{"Invalid user x: No space left on device from 198.51.100.1 port 4", ""},
+	{"Failed password for invalid user x: Disk quota exceeded from 198.51.100.1 port 4 ssh2", ""},
 	{"Invalid user no more sessions from 198.51.100.1 port 4", ""},
 	{"Failed password for invalid user \\nerror: fork: from 198.51.100.1 port 4 ssh2", ""},
 	{"error: kex_exchange_identification: client sent invalid protocol identifier \"Connection reset by 192.0.2.9 port 1\"", ""},
@@ -171,6 +177,11 @@ var otherLines = []struct{ line, counts string }{
 	{"Nov 21 00:15:33 web1 systemd[1]: sshd.socket: Trigger limit hit, refusing further activation.", "Broken"},
 	{"Nov 21 00:15:33 web1 systemd[1]: ssh.socket: Too many incoming connections (64) from source 192.0.2.9, dropping connection.", "StartupDrops StartupDropsOurs"},
 	{"Nov 21 00:15:33 web1 systemd[1]: ssh.service: A process of this unit has been killed by the OOM killer.", "OOM"},
+	{"Nov 21 00:15:33 web1 systemd-journald[99]: Failed to open runtime journal: No space left on device", "DiskFull"},
+	{"Nov 21 00:15:33 web1 rsyslogd: file '/var/log/auth.log'[7] write error - see https://www.rsyslog.com/solving-rsyslog-write-errors/ for help OS error: No space left on device [v8.2302.0 try https://www.rsyslog.com/e/2027 ]", "DiskFull"},
+	{"Nov 21 00:15:33 web1 kernel: EXT4-fs (vda1): Delayed block allocation failed for inode 12 at logical offset 0 with max blocks 2 with error 28", "DiskFull"},
+	{"Nov 21 00:15:33 web1 kernel: BTRFS: error (device vda1: state A) in btrfs_run_delayed_refs:2150: errno=-28 No space left", "DiskFull"},
+	{"Nov 21 00:15:33 web1 systemd[1]: run-docker.mount: Failed to add inotify watch: No space left on device", ""},
 }
 
 func TestKernelAndServiceLines(t *testing.T) {
@@ -272,7 +283,7 @@ func (s *Server) named() []named {
 		{"ClientTimeoutsOurs", &s.ClientTimeoutsOurs}, {"InactiveOurs", &s.InactiveOurs},
 		{"ResetsOurs", &s.ResetsOurs}, {"NegotiationOurs", &s.NegotiationOurs}, {"CorruptOurs", &s.CorruptOurs},
 		{"ForkFailures", &s.ForkFailures}, {"Crashes", &s.Crashes}, {"Broken", &s.Broken},
-		{"OOM", &s.OOM}, {"ConntrackFull", &s.ConntrackFull}, {"Duplicates", &s.Duplicates}, {"PAMOurs", &s.PAMOurs}, {"SessionFailuresOurs", &s.SessionFailuresOurs},
+		{"OOM", &s.OOM}, {"DiskFull", &s.DiskFull}, {"ConntrackFull", &s.ConntrackFull}, {"Duplicates", &s.Duplicates}, {"PAMOurs", &s.PAMOurs}, {"SessionFailuresOurs", &s.SessionFailuresOurs},
 	}
 }
 

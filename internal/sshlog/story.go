@@ -1,6 +1,7 @@
 package sshlog
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -9,7 +10,7 @@ import (
 // A Story is what logs tell, gathered line by line. It stays small whatever
 // the logs hold. The zero Story is ready to use.
 type Story struct {
-	Seen     map[Symptom]*Seen
+	Seen     [symptoms]*Seen // nil for those that did not show
 	Lines    int
 	Packets  int // of captures
 	Chatter  int
@@ -36,6 +37,7 @@ type Story struct {
 	sides   [OfServer + 1]int
 	source  string
 	conns   *[1 << connBits]conn
+	ages    ages
 	last    time.Time
 }
 
@@ -60,6 +62,7 @@ const (
 // when their place is wanted.
 type conn struct {
 	id       uint64
+	since    uint32 // when its login was accepted, in seconds since 1970; 0 when that is not known
 	accepted bool
 	refused  bool // its login failed, or its user does not exist
 	failed   bool // its failure was counted
@@ -89,10 +92,13 @@ func (s *Story) Add(b *Batch) {
 func (s *Story) End() {
 	s.settle()
 	s.endAttempt()
+	for _, a := range s.ages.alike() {
+		s.see(EndedAtSameAge, &a.end)
+	}
 }
 
 func (s *Story) event(e *Event) {
-	if !e.Time.IsZero() {
+	if !e.Time.IsZero() && e.Time != s.last { // the same time as the last one says nothing new
 		if s.From.IsZero() || e.Time.Before(s.From) {
 			s.From = e.Time
 		}
@@ -161,6 +167,9 @@ func (s *Story) server(e *Event) {
 		switch {
 		case tells == SawAccepted:
 			c.accepted = true
+			if !e.Time.IsZero() {
+				c.since = uint32(min(max(e.Time.Unix(), 0), math.MaxUint32))
+			}
 		case tells == ClientFailedAuth || tells == ClientUnknownUser:
 			c.refused = true
 		case c.accepted && tells == ClientClosedEarly:
@@ -171,6 +180,9 @@ func (s *Story) server(e *Event) {
 	}
 	if tells == SawAccepted {
 		s.Logins++
+	}
+	if c != nil && c.since != 0 && !c.failed && !e.Time.IsZero() && (tells == ClientLeft || tells == ClientReset || tells == ClientTimedOut) {
+		s.ages.add(time.Duration(e.Time.Unix()-int64(c.since))*time.Second, e)
 	}
 	s.Machine.tell(tells, e, c)
 	s.see(tells, e)
@@ -183,9 +195,6 @@ func (s *Story) see(tells Symptom, e *Event) {
 	seen := s.Seen[tells]
 	if seen == nil {
 		seen = &Seen{Symptom: tells, First: e.Time, Server: e.Role == OfServer}
-		if s.Seen == nil {
-			s.Seen = map[Symptom]*Seen{}
-		}
 		s.Seen[tells] = seen
 	}
 	seen.N++

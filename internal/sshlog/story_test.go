@@ -1,10 +1,10 @@
 package sshlog
 
 import (
-	"maps"
-	"slices"
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 )
 
 func told(t testing.TB, text string) *Story {
@@ -19,8 +19,10 @@ func told(t testing.TB, text string) *Story {
 
 func (s *Story) names() string {
 	var names []string
-	for _, k := range slices.Sorted(maps.Keys(s.Seen)) {
-		names = append(names, k.String())
+	for _, seen := range s.Seen {
+		if seen != nil {
+			names = append(names, seen.Symptom.String())
+		}
 	}
 	return strings.Join(names, " ")
 }
@@ -85,5 +87,56 @@ func TestVersions(t *testing.T) {
 		if v.String() != c.want {
 			t.Errorf("%q: %q", c.ranges, v)
 		}
+	}
+}
+
+// TestEndedAtSameAge: sessions that all end after the same time show it, and
+// those that end at any time do not.
+func TestEndedAtSameAge(t *testing.T) {
+	begin := time.Date(2026, 11, 21, 8, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		about   string
+		seconds []int
+		end     string
+		want    bool
+	}{
+		{"on the hour", []int{3600, 3601, 3600, 120}, "Connection closed by user deploy %s", true},
+		{"reset on the hour", []int{3600, 3602, 3603}, "Connection reset by user deploy %s", true},
+		{"lost on the hour", []int{3600, 3602, 3603}, "Read error from remote host %s: Connection timed out", true},
+		{"at any time", []int{3600, 1800, 7200, 900, 60}, "Connection closed by user deploy %s", false},
+		{"two only", []int{3600, 3600}, "Connection closed by user deploy %s", false},
+		{"as many otherwise", []int{3600, 3600, 3600, 100, 200, 300}, "Connection closed by user deploy %s", false},
+		{"the login's time", []int{20, 20, 20}, "Connection closed by user deploy %s", false},
+		{"with a goodbye", []int{3600, 3600, 3600}, "Disconnected from user deploy %s", false},
+	} {
+		var log strings.Builder
+		line := func(seconds int, format string, args ...any) {
+			fmt.Fprintf(&log, "%s web1 sshd[7]: %s\n", begin.Add(time.Duration(seconds)*time.Second).Format(time.Stamp), fmt.Sprintf(format, args...))
+		}
+		for i, lasted := range c.seconds {
+			who := fmt.Sprintf("192.0.2.%d port %d", i+1, 4000+i)
+			line(10000*i, "Accepted publickey for deploy from %s ssh2: ED25519 SHA256:x", who)
+			line(10000*i+lasted, c.end, who)
+		}
+		s := told(t, log.String())
+		if got := s.Seen[EndedAtSameAge] != nil; got != c.want {
+			t.Errorf("%s: %v, want %v (%s)", c.about, got, c.want, s.names())
+		} else if got && (s.Seen[EndedAtSameAge].N < 3 || !s.Seen[EndedAtSameAge].Server) {
+			t.Errorf("%s: %+v", c.about, s.Seen[EndedAtSameAge])
+		}
+	}
+}
+
+// TestAgesAreBounded: the latest count.
+func TestAgesAreBounded(t *testing.T) {
+	var a ages
+	for i := range 3 * mostAges {
+		a.add(time.Hour+time.Duration(i)*time.Minute, &Event{Line: "old"})
+	}
+	for range mostAges {
+		a.add(time.Hour, &Event{Line: "new"})
+	}
+	if got := a.alike(); len(a.last) != mostAges || len(got) != mostAges || got[0].end.Line != "new" {
+		t.Errorf("%d kept, %d alike", len(a.last), len(got))
 	}
 }

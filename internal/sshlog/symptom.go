@@ -131,6 +131,7 @@ const (
 	RelayTimeout
 	RekeyIgnored
 	RekeyBroken
+	EndedAtSameAge
 	NetworkChanged
 
 	// anywhere
@@ -299,6 +300,7 @@ var symptomTable = [symptoms]symptomInfo{
 	RelayTimeout:     {"relay-timeout", atIdle, "", "a relay or tunnel on the way waited for data and gave up"},
 	RekeyIgnored:     {"rekey-ignored", atBulk, "protocol-error", "the other side does not answer the renewal of the keys"},
 	RekeyBroken:      {"rekey-broken", atBulk, "", "the keys were being renewed when it broke"},
+	EndedAtSameAge:   {"ended-at-same-age", atSession, "", "sessions ended at the same age to the second, without a goodbye"},
 	NetworkChanged:   {"network-changed", atSession, "", "the client program noticed a change of network and ended the connection itself"},
 
 	ClosedSomewhere:  {"closed", atAny, "closed", "the other side closed the connection; the line alone does not tell when"},
