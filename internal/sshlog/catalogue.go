@@ -93,6 +93,7 @@ type index struct {
 
 type node struct {
 	words    string
+	first    string // the first bytes of those in next
 	next     []*node
 	messages []*Message
 }
@@ -118,25 +119,25 @@ func insert(at **node, lead string, m *Message) {
 		same++
 	}
 	if same < len(n.words) { // split the node
-		tail := &node{words: n.words[same:], next: n.next, messages: n.messages}
-		*at = &node{words: n.words[:same], next: []*node{tail}}
+		tail := &node{words: n.words[same:], first: n.first, next: n.next, messages: n.messages}
+		*at = &node{words: n.words[:same], first: tail.words[:1], next: []*node{tail}}
 		n = *at
 	}
 	if lead = lead[same:]; lead == "" {
 		n.messages = append(n.messages, m)
 		return
 	}
-	for i := range n.next {
-		if n.next[i].words[0] == lead[0] {
-			insert(&n.next[i], lead, m)
-			return
-		}
+	if i := strings.IndexByte(n.first, lead[0]); i >= 0 {
+		insert(&n.next[i], lead, m)
+		return
 	}
+	n.first += lead[:1]
 	n.next = append(n.next, &node{words: lead, messages: []*Message{m}})
 }
 
 // findLed is find for messages that begin with words, and not with a hole.
 func (x *index) findLed(text string, c *Captured) *Message {
+	*c = Captured{}
 	if text == "" || x.roots[text[0]] == nil {
 		return nil
 	}
@@ -149,7 +150,7 @@ func (x *index) find(text string, c *Captured) *Message {
 		return m
 	}
 	for _, m := range x.none {
-		if *c = (Captured{}); m.compiled.match(text, c) {
+		if m.compiled.match(text, c) {
 			return m
 		}
 	}
@@ -163,9 +164,9 @@ func (n *node) find(text, rest string, c *Captured) *Message {
 		return nil
 	}
 	if rest != "" {
-		for _, next := range n.next {
-			if next.words[0] == rest[0] {
-				if m := next.find(text, rest, c); m != nil {
+		for i := range len(n.first) {
+			if n.first[i] == rest[0] {
+				if m := n.next[i].find(text, rest, c); m != nil {
 					return m
 				}
 				break
@@ -173,7 +174,7 @@ func (n *node) find(text, rest string, c *Captured) *Message {
 		}
 	}
 	for _, m := range n.messages {
-		if *c = (Captured{}); m.compiled.match(text, c) {
+		if m.compiled.match(text, c) {
 			return m
 		}
 	}

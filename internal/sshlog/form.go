@@ -71,8 +71,10 @@ func compileForm(text string) form {
 	return f
 }
 
-// match says whether s, which begins with the form's lead, has the form.
+// match says whether s, which begins with the form's lead, has the form. Only then
+// is anything captured.
 func (f *form) match(s string, c *Captured) bool {
+	c.tried = 0
 	s = s[len(f.lead):]
 	if len(f.rest) == 0 {
 		return s == ""
@@ -96,8 +98,8 @@ func fill(holes []hole, s string, c *Captured) bool {
 	case holeAny, holeUser:
 		return fillAny(holes, s, c)
 	}
-	end := 0
-	for end < len(s) && fits[s[end]]&(1<<h.kind) != 0 {
+	end, fit := 0, uint8(1)<<h.kind
+	for end < len(s) && fits[s[end]]&fit != 0 {
 		end++
 	}
 	for ; end > 0 && c.tried < maxTries; end-- {
@@ -143,8 +145,9 @@ func fillAny(holes []hole, s string, c *Captured) bool {
 // lastIndex is [strings.LastIndex], which is slower where the place is near the
 // end, as it mostly is here.
 func lastIndex(s, words string) int {
+	first, last := words[0], words[len(words)-1]
 	for i := len(s) - len(words); i >= 0; i-- {
-		if s[i] == words[0] && s[i:i+len(words)] == words {
+		if s[i] == first && s[i+len(words)-1] == last && s[i:i+len(words)] == words {
 			return i
 		}
 	}
