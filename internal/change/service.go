@@ -15,8 +15,9 @@ import (
 // listeners is a function of sh that prints "PID PROGRAM TITLE" of each sshd that
 // accepts connections here, and not in a container. It is known by its title: the
 // words "[listener]" in it since OpenSSH 8.2, before that the command line as it
-// is. Those of sessions begin with "sshd: " and the user. PROGRAM is followed by
-// "(deleted)" if it is no more the one on disk.
+// is. Those of sessions begin with "sshd: " and the user; one that has just begun has
+// the title of its parent for a moment. PROGRAM is followed by "(deleted)" if it is
+// no more the one on disk.
 const listeners = `
 listeners() {
 	mine=$(readlink /proc/self/ns/net) || :
@@ -25,11 +26,13 @@ listeners() {
 		[ "$comm" = sshd ] || continue
 		title=$(tr '\0\n' '  ' 2>/dev/null <"$p/cmdline" | head -c 2000) || continue
 		case $title in *'[listener]'*) ;; 'sshd: '* | '' | *' -i '*) continue ;; esac
-		awk '/^NSpid:/ { n = NF } END { exit n > 2 }' "$p/status" 2>/dev/null || continue
+		parent=$(awk '/^PPid:/ { p = $2 } /^NSpid:/ { n = NF } END { print p; exit n > 2 }' "$p/status" 2>/dev/null) || continue
 		net=$(readlink "$p/ns/net" 2>/dev/null) && [ -n "$net" ] && [ "$net" != "$mine" ] && continue
 		exe=$(readlink "$p/exe" 2>/dev/null) || :
-		echo "${p#/proc/} ${exe:-?} $title"
-	done
+		printf '%s\n' "${p#/proc/} ${parent:-0} ${exe:-?} $title"
+	done | awk '
+		{ id[NR] = $1; parent[$1] = $2; sub(/^[0-9]+ [0-9]+ /, ""); rest[NR] = $0 }
+		END { for (i = 1; i <= NR; i++) if (!(parent[id[i]] in parent)) print id[i], rest[i] }'
 }
 `
 

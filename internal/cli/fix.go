@@ -24,7 +24,8 @@ type fixOptions struct {
 	side                string
 	accept              []string
 	patience            time.Duration
-	ahead               *advance // of who checks first
+	ahead               *advance   // of who checks first
+	knocked             func() int // how this machine's own door was before anything changed
 }
 
 const fixHelp = `Fix checks a host, shows what it would change - on this machine and on the
@@ -127,6 +128,11 @@ func (sh *shell) fix(ctx context.Context, o fixOptions) error {
 	before, r, err := sh.diagnosed(ctx, check.checkOptions)
 	if err != nil {
 		return err
+	}
+	if o.target.Local() && len(r.Findings) > 0 && !o.dryRun && !o.script && (o.yes || isTerminal(sh.in)) {
+		knocking, stop := context.WithCancel(ctx)
+		o.knocked = o.knock(knocking)
+		defer func() { stop(); o.knocked() }()
 	}
 	work, err := sh.planFor(ctx, check, before, r)
 	if err != nil {

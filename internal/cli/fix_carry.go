@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"sshtay/internal/change"
@@ -72,10 +73,9 @@ func (sh *shell) door(ctx context.Context, o fixOptions, w *fixWork) func(contex
 	if !o.target.Local() || !changes {
 		return func(context.Context) error { return nil }
 	}
-	o.target.Given, o.terminal, o.progress = "localhost", false, nil
-	before := doorOf(ctx, o)
+	before := o.knocked()
 	return func(ctx context.Context) error {
-		after := doorOf(ctx, o)
+		after := o.doorNow(ctx)
 		switch kex := slices.Index(report.Stages, "kex"); {
 		case after < before:
 			return errors.New("a new connection to this machine's own sshd gets less far than before")
@@ -86,8 +86,16 @@ func (sh *shell) door(ctx context.Context, o fixOptions, w *fixWork) func(contex
 	}
 }
 
-// doorOf is how far a new connection to this machine's own sshd gets.
-func doorOf(ctx context.Context, o fixOptions) int {
+// knock begins to look at this machine's own door while a plan is made and read.
+func (o fixOptions) knock(ctx context.Context) (knocked func() int) {
+	knocked = sync.OnceValue(func() int { return o.doorNow(ctx) })
+	go knocked()
+	return knocked
+}
+
+// doorNow is how far a new connection to this machine's own sshd gets.
+func (o fixOptions) doorNow(ctx context.Context) int {
+	o.target.Given, o.terminal, o.progress = "localhost", false, nil
 	r := o.reported(diagnose.Door(ctx, o.diagnosis()))
 	return slices.Index(report.Stages, r.Reached)
 }
