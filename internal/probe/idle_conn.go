@@ -57,10 +57,7 @@ type idleConn struct {
 // Two dozen key exchanges keep both machines busy, so the cheapest that the
 // user's ssh offers comes first: what is said on these connections is no secret.
 func idleSSH(env *Env) []string {
-	options := []string{"ServerAliveInterval=0", "TCPKeepAlive=no", "RekeyLimit=default none"}
-	if all := cheapFirst(strings.Split(env.value("kexalgorithms"), ",")); len(all) > 1 {
-		options = append(options, "KexAlgorithms="+strings.Join(all, ","))
-	}
+	options := append([]string{"ServerAliveInterval=0", "TCPKeepAlive=no", "RekeyLimit=default none"}, cheapKexFirst(env)...)
 	if env.value("channeltimeout") != "" {
 		options = append(options, "ChannelTimeout=none")
 	}
@@ -71,10 +68,16 @@ func idleSSH(env *Env) []string {
 // curve25519 takes ssh 10 ms where sntrup761 takes 110.
 var cheapKex = []string{"curve25519-sha256", "curve25519-sha256@libssh.org", "ecdh-sha2-nistp256"}
 
-// cheapFirst puts those first.
-func cheapFirst(all []string) []string {
+// cheapKexFirst is the option that has ssh offer all that it would, in another
+// order: for connections on which nothing secret is said.
+func cheapKexFirst(env *Env) []string {
+	all := strings.Split(env.value("kexalgorithms"), ",")
 	first := slices.DeleteFunc(slices.Clone(cheapKex), func(name string) bool { return !slices.Contains(all, name) })
-	return append(first, slices.DeleteFunc(slices.Clone(all), func(name string) bool { return slices.Contains(cheapKex, name) })...)
+	rest := slices.DeleteFunc(all, func(name string) bool { return slices.Contains(cheapKex, name) })
+	if len(first) == 0 {
+		return nil
+	}
+	return []string{"KexAlgorithms=" + strings.Join(append(first, rest...), ",")}
 }
 
 // idleMark begins the line with which the shell on the server says that it is

@@ -189,15 +189,19 @@ func FuzzRecord(f *testing.F) {
 	})
 }
 
-// TestCheapFirst: nothing is left out of what the user's ssh offers, and nothing
+// TestCheapKexFirst: nothing is left out of what the user's ssh offers, and nothing
 // added.
-func TestCheapFirst(t *testing.T) {
-	got := cheapFirst([]string{"sntrup761x25519-sha512", "ecdh-sha2-nistp256", "curve25519-sha256", "diffie-hellman-group14-sha256"})
-	if want := []string{"curve25519-sha256", "ecdh-sha2-nistp256", "sntrup761x25519-sha512", "diffie-hellman-group14-sha256"}; !slices.Equal(got, want) {
-		t.Errorf("got %q", got)
-	}
-	if got := cheapFirst([]string{"mlkem768x25519-sha256"}); len(got) != 1 {
-		t.Errorf("got %q", got)
+func TestCheapKexFirst(t *testing.T) {
+	for offers, want := range map[string][]string{
+		"sntrup761x25519-sha512,ecdh-sha2-nistp256,curve25519-sha256,diffie-hellman-group14-sha256": {
+			"KexAlgorithms=curve25519-sha256,ecdh-sha2-nistp256,sntrup761x25519-sha512,diffie-hellman-group14-sha256",
+		},
+		"mlkem768x25519-sha256": nil,
+		"":                      nil,
+	} {
+		if got := cheapKexFirst(&Env{Config: map[string][]string{"kexalgorithms": {offers}}}); !slices.Equal(got, want) {
+			t.Errorf("%s: got %q", offers, got)
+		}
 	}
 }
 

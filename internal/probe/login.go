@@ -164,6 +164,11 @@ func loginArgs(env *Env, lim limits) []string {
 	if !env.Terminal {
 		opt("BatchMode", "yes")
 	}
+	if env.Knock {
+		for _, o := range cheapKexFirst(env) {
+			args = append(args, "-o", o)
+		}
+	}
 	// Older versions refuse what they do not know, so these are given only
 	// where ssh -G shows that this version knows them.
 	for _, o := range []struct{ key, name, value string }{
