@@ -40,6 +40,8 @@ type framer struct {
 	clock clock
 	head  string // the last that stood between a time and a process, "web1 sshd[",
 	ident string // and its program
+	whole string // the same with the time before it, as the last line began,
+	then  time.Time
 	deep  int    // how many frames are open
 	part  string // the begin of a line that a container's log has cut
 }
@@ -54,6 +56,9 @@ func (f *framer) parse(line string) (Line, framing) {
 	}
 	if line == "" {
 		return Line{}, bare
+	}
+	if pid, text, ok := afterHead(line, f.whole); ok { // most lines of a busy second
+		return Line{Time: f.then, Ident: f.ident, PID: pid, Text: text}, framed
 	}
 	switch line[0] {
 	case '{':
@@ -82,7 +87,8 @@ func (f *framer) parse(line string) (Line, framing) {
 		}
 	}
 	if t, after, ok := f.clock.cut(rest); ok {
-		if pid, text, ok := f.again(after); ok {
+		if pid, text, ok := afterHead(after, f.head); ok {
+			f.whole, f.then = line[:len(line)-len(after)+len(f.head)], t
 			return Line{Time: t, Ident: f.ident, PID: pid, Text: text}, framed
 		}
 		return f.after(Line{Time: t}, after, true)
@@ -116,6 +122,7 @@ func (f *framer) after(l Line, rest string, hasTime bool) (Line, framing) {
 			case ident == "kernel":
 				l.Text, _, _ = cutUptime(after)
 			case hasTime && pid != 0:
+				f.whole = ""
 				f.head, f.ident = rest[:len(rest)-len(skipped)+strings.IndexByte(word, '[')+1], ident
 			}
 			return l, framed
@@ -140,11 +147,11 @@ func (f *framer) after(l Line, rest string, hasTime bool) (Line, framing) {
 	return l, kind
 }
 
-// again reads what follows the time when it begins as that of the last line did:
-// it is what [framer.after] would find, sooner.
-func (f *framer) again(rest string) (pid int, text string, ok bool) {
-	number, ok := strings.CutPrefix(rest, f.head)
-	if !ok || f.head == "" {
+// afterHead reads the process and the text of a line that begins as one before
+// it did: it is what [framer.parse] would find, sooner.
+func afterHead(line, head string) (pid int, text string, ok bool) {
+	number, ok := strings.CutPrefix(line, head)
+	if !ok || head == "" {
 		return 0, "", false
 	}
 	end := 0
