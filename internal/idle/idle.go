@@ -119,6 +119,7 @@ const (
 	inTime   = 5 * time.Second // a known timeout is named so long after its time
 	coarse   = 1.35            // and any other is between two rungs by this many times its own length
 	leastGap = 700 * time.Millisecond
+	farAbove = 2 * time.Second
 )
 
 // below and above are the rungs beside a known timeout.
@@ -130,7 +131,7 @@ func below(known time.Duration) time.Duration {
 	return known - max(leastGap, gap)
 }
 
-func above(known time.Duration) time.Duration { return known + min(2*time.Second, known/30) }
+func above(known time.Duration) time.Duration { return known + min(farAbove, known/40) }
 
 // ladder lists the silences to try, the shortest first; far apart where there
 // are few connections to try them with.
@@ -141,7 +142,7 @@ func ladder(upTo time.Duration, few bool) []rung {
 		if above(k) < upTo && below(k) > first {
 			anchors = append(anchors,
 				rung{below(k), inTime + k - below(k) - detect},
-				rung{above(k), inTime - (above(k) - k) - detect})
+				rung{above(k), inTime - farAbove - detect}) // alike for all: then the shortest is first
 		}
 	}
 	anchors = append(anchors, rung{upTo, upTo / 50})
