@@ -95,7 +95,7 @@ type agreement struct {
 
 // agrees asks sshd itself what is effective now.
 func (s *sshd) agrees(ctx context.Context, m host.Host, ours *sshconf.Server, request sshconf.ServerRequest, set []sshconf.Assignment) agreement {
-	r, err := m.Run(ctx, host.Command{Argv: []string{"sh", "-c", s.command("-T", "-C", specOf(request.Connection))}})
+	r, err := s.effective(ctx, m, request)
 	switch {
 	case err != nil:
 		return agreement{err: err}
@@ -105,6 +105,11 @@ func (s *sshd) agrees(ctx context.Context, m host.Host, ours *sshconf.Server, re
 		return agreement{note: "sshd -T says: " + firstLine(r.Stderr)}
 	}
 	return agreement{err: doubts(r.Stdout, &ours.Resolved, set)}
+}
+
+// effective is sshd's own word of what holds for the connection.
+func (s *sshd) effective(ctx context.Context, m host.Host, request sshconf.ServerRequest) (host.Result, error) {
+	return m.Run(ctx, host.Command{Argv: []string{"sh", "-c", s.command("-T", "-C", specOf(request.Connection))}})
 }
 
 // specOf writes a connection as sshd -T -C takes it; what is not known is that

@@ -35,7 +35,7 @@ type checkOptions struct {
 	pace           string
 	progress       func(string)
 	asking         func(bool)
-	letIn          func()
+	stay           func(probe.Entrance, diagnose.Result)
 	keep           func(name, text string)
 }
 
@@ -201,7 +201,7 @@ func runDiagnosis(ctx context.Context, o checkOptions) (diagnose.Result, report.
 func (o checkOptions) diagnosis() diagnose.Options {
 	return diagnose.Options{
 		Target: o.target, Local: host.Local{}, Login: !o.noLogin, Terminal: o.terminal,
-		MaxConnections: o.maxConnections, Timeout: o.timeout, Idle: o.idle, Version: Version, Self: self(), Progress: o.progress, Asking: o.asking, LetIn: o.letIn, Keep: o.keep,
+		MaxConnections: o.maxConnections, Timeout: o.timeout, Idle: o.idle, Version: Version, Self: self(), Progress: o.progress, Asking: o.asking, Stay: o.stay, Keep: o.keep,
 	}
 }
 

@@ -3,59 +3,86 @@ package cli
 import (
 	"context"
 	"sync"
+	"time"
 
+	"sshtay/internal/change"
+	"sshtay/internal/diagnose"
+	"sshtay/internal/host"
+	"sshtay/internal/probe"
 	"sshtay/internal/remedy"
 )
 
-// An advance is a login for work that is made while the check still goes on: from
-// when the host has let the check's own login in, so that it is refused nothing
-// twice.
+// An advance is the way into the host that the check has found: its login goes
+// on as the one for the work, so that nobody logs in twice.
 type advance struct {
-	once  sync.Once
-	enter func() entered
-	made  chan entered // nil until it is begun
+	mu   sync.Mutex
+	made chan entered // of one; nil while the check's login does not stay
+	over bool         // from here on none does
 }
 
-// begin logs in, once.
-func (a *advance) begin() {
-	a.once.Do(func() {
-		a.made = make(chan entered, 1)
-		go func() { a.made <- a.enter() }()
-	})
+// begin enters, unless nobody waits for it any more.
+func (a *advance) begin(enter func() entered) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.over {
+		return
+	}
+	made := make(chan entered, 1)
+	a.made = made
+	go func() { made <- enter() }()
 }
 
-// take gives the login, once, if one was begun.
+// take gives the login, once, if there is one that can be worked in.
 func (a *advance) take() (e entered, was bool) {
 	if a == nil {
 		return e, false
 	}
-	a.once.Do(func() {}) // from here on none is
-	if a.made == nil {
+	a.mu.Lock()
+	made := a.made
+	a.made, a.over = nil, true
+	a.mu.Unlock()
+	if made == nil {
 		return e, false
 	}
-	e, was = <-a.made
-	a.made = nil
-	return e, was
+	if e = <-made; e.err != nil {
+		return e, false
+	}
+	if !e.m.Alive() {
+		e.m.Close()
+		return e, false
+	}
+	return e, true
 }
 
-// inAdvance has the check begin the login that the plan for the host takes. Drop
-// ends one that nobody took.
+// entering is how long becoming root may take, beside a check that goes on.
+const entering = 10 * time.Second
+
+// inAdvance has the login of the check stay for the work, and while the check
+// does the rest has looked there at what a plan will want to know. Drop ends one
+// that nobody took. Where connections are to be left silent this one could die of
+// it, and does not stay.
 func (o fixOptions) inAdvance(ctx context.Context) (check fixOptions, drop func()) {
-	if o.target.Local() || o.side == string(remedy.Client) {
+	if o.target.Local() || o.side == string(remedy.Client) || o.idle.UpTo > 0 {
 		return o, func() {}
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	own := o // o changes below
-	ways := sync.OnceValues(func() (login, shared []string) { return waysInto(ctx, own) })
-	go ways() // ssh takes a moment to say
-	o.ahead = &advance{enter: func() entered {
-		login, shared := ways()
-		return logInBy(ctx, own, login, shared)
-	}}
-	o.letIn = o.ahead.begin
+	o.ahead = &advance{}
+	o.stay = func(enter probe.Entrance, known diagnose.Result) {
+		o.ahead.begin(func() entered {
+			in, cancel := context.WithTimeout(ctx, entering)
+			defer cancel()
+			m, err := enter(in)
+			if err != nil {
+				return entered{err: err}
+			}
+			e := entered{m: m, asked: host.Once(m)}
+			go change.Foresee(ctx, e.asked, requestOf(known))
+			return e
+		})
+	}
 	return o, func() {
 		cancel()
-		if e, was := o.ahead.take(); was && e.err == nil {
+		if e, was := o.ahead.take(); was {
 			e.m.Close()
 		}
 	}

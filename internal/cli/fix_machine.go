@@ -17,47 +17,52 @@ import (
 // thisMachine is how the machine we run on is called.
 const thisMachine = "this machine"
 
-// machine opens the machine of a side: this one, or the host, by one more login
-// with the user's own ssh.
+// machine opens the machine of a side: this one, or the host, by the user's own
+// ssh.
 func (sh *shell) machine(ctx context.Context, side remedy.Side, o fixOptions) (fixSide, error) {
 	if side == remedy.Client || o.target.Local() {
-		return fixSide{name: thisMachine, machine: host.Local{}, root: os.Geteuid() == 0, end: func() {}}, nil
+		return fixSide{name: thisMachine, machine: host.Local{}, asked: host.Once(host.Local{}), root: os.Geteuid() == 0, end: func() {}}, nil
 	}
 	return sh.remote(ctx, o)
 }
 
-// remote logs in to the host, unless that was done ahead, and becomes root there:
-// at once where sudo asks nothing, else by sudo's own question where there is a
-// terminal for it.
+// remote logs in to the host, unless the check's own login goes on, and becomes
+// root there: at once where sudo asks nothing, else by sudo's own question where
+// there is a terminal for it.
 func (sh *shell) remote(ctx context.Context, o fixOptions) (fixSide, error) {
 	e, was := o.ahead.take()
-	if !was || e.err != nil {
+	if !was {
+		o.terminal = sh.mayAsk()
 		e = logInto(ctx, o)
 	}
 	if e.err != nil {
 		return fixSide{}, e.err
 	}
-	s := fixSide{name: visible.Line(o.target.Given, 200), machine: e.m, root: e.m.Root(), end: func() { e.m.Close() }}
+	s := fixSide{name: visible.Line(o.target.Given, 200), machine: e.m, asked: e.asked, root: e.m.Root(), end: func() { e.m.Close() }}
 	if s.root || o.dryRun || o.script || !sh.mayAsk() {
 		return s, nil
 	}
 	fmt.Fprintf(sh.err, "sshtay: root is needed on %s, and sudo there may ask you for a password.\n", s.name)
 	ctx, cancel := context.WithTimeout(ctx, o.timeout+typing)
 	defer cancel()
+	if e.by == nil {
+		e.by, _ = waysInto(ctx, o)
+	}
 	err := host.Local{}.BecomeRoot(ctx, e.m, e.by, "[sudo] password for %p on "+strings.ReplaceAll(s.name, "%", "%%")+": ")
 	if err != nil && !errors.Is(err, host.ErrRefusedSudo) {
 		s.end()
 		return fixSide{}, fmt.Errorf("the second login failed: %w", err)
 	}
-	s.root = e.m.Root()
+	s.root, s.asked = e.m.Root(), host.Once(e.m) // root sees more
 	return s, nil
 }
 
 // entered is a login for work, and how it was made.
 type entered struct {
-	m   *host.Remote
-	by  host.RemoteCommand
-	err error
+	m     *host.Remote
+	asked host.Host // the same, asked nothing twice
+	by    []string  // ssh as it was run; nil when it was the check's
+	err   error
 }
 
 // logInto logs in to the host. Where nobody new gets in, a connection that the
@@ -65,23 +70,23 @@ type entered struct {
 // one.
 func logInto(ctx context.Context, o fixOptions) entered {
 	login, shared := waysInto(ctx, o)
-	return logInBy(ctx, o, login, shared)
-}
-
-// waysInto are the user's own ssh, by a login and over a connection that it holds
-// open.
-func waysInto(ctx context.Context, o fixOptions) (login, shared []string) {
-	return diagnose.LoginArgs(ctx, diagnose.Options{Target: o.target, Local: host.Local{}, Login: true, MaxConnections: 1, Timeout: o.timeout, Version: Version, Self: self()})
-}
-
-func logInBy(ctx context.Context, o fixOptions, login, shared []string) entered {
-	e := logIn(ctx, host.RemoteCommand{SSH: login, Sudo: true, Wait: o.timeout})
+	wait := o.timeout
+	if o.terminal {
+		wait += typing
+	}
+	e := logIn(ctx, host.RemoteCommand{SSH: login, Sudo: true, Terminal: o.terminal, Wait: wait})
 	if e.err != nil && shared != nil {
 		if over := logIn(ctx, host.RemoteCommand{SSH: shared, Sudo: true, Wait: o.timeout}); over.err == nil {
 			return over
 		}
 	}
 	return e
+}
+
+// waysInto are the user's own ssh, by a login and over a connection that it holds
+// open.
+func waysInto(ctx context.Context, o fixOptions) (login, shared []string) {
+	return diagnose.LoginArgs(ctx, diagnose.Options{Target: o.target, Local: host.Local{}, Login: true, Terminal: o.terminal, MaxConnections: 1, Timeout: o.timeout, Version: Version, Self: self()})
 }
 
 // typing is how long somebody may take to type a password.
@@ -93,9 +98,10 @@ func (sh *shell) mayAsk() bool { return isTerminal(sh.in) && isTerminal(sh.err) 
 // logIn logs in for work. A server that drops connections at random is asked
 // three times at most.
 func logIn(ctx context.Context, c host.RemoteCommand) entered {
-	e := entered{by: c}
+	e := entered{by: c.SSH}
 	for range 3 {
 		e.m, e.err = host.Local{}.Remote(ctx, c)
+		e.asked = host.Once(e.m)
 		if e.err == nil || !strings.Contains(e.err.Error(), "kex_exchange_identification") {
 			break
 		}

@@ -34,7 +34,8 @@ type fixWork struct {
 type fixSide struct {
 	name    string
 	machine host.Host
-	root    bool // we are root there
+	asked   host.Host // the same while a plan is made: it is asked nothing twice
+	root    bool      // we are root there
 	t       commit.Transaction
 	end     func()
 }
@@ -120,7 +121,7 @@ func (l *looked) look(ctx context.Context, sh *shell, o fixOptions, request chan
 		if of != l.side && !o.target.Local() {
 			continue
 		}
-		some, left, err := change.Plan(ctx, l.m.machine, of, request, l.wanted)
+		some, left, err := change.Plan(ctx, l.m.asked, of, request, l.wanted)
 		if err != nil {
 			l.err = err
 			return

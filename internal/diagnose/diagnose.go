@@ -29,7 +29,9 @@ type Options struct {
 	Progress       func(string)            // told what is being done; may be nil
 	Keep           func(name, text string) // told of everything that was read; may be nil
 	Asking         func(bool)              // told when ssh may begin to ask the user, and when that is over; may be nil
-	LetIn          func()                  // told when the host has let the login in; may be nil
+	// Stay takes over the login's session once that has been read, with what is
+	// known by then; nil: the session ends.
+	Stay func(probe.Entrance, Result)
 }
 
 // A Result is what one run found.
@@ -49,8 +51,8 @@ func Run(ctx context.Context, o Options) Result {
 	start := time.Now()
 	facts := &fact.Set{Now: time.Now}
 	env := o.env()
-	if o.LetIn != nil {
-		defer env.LetIn.Then(o.LetIn)()
+	if o.Stay != nil {
+		env.Stay = func(in probe.Entrance) { o.Stay(in, Result{Target: o.Target, Resolved: env.Resolved, Facts: facts}) }
 	}
 	ctx, cancel := context.WithTimeout(ctx, o.limit())
 	defer cancel()
@@ -94,7 +96,7 @@ func (o Options) env() *probe.Env {
 	env := &probe.Env{
 		Target: o.Target, Local: o.Local, Budget: probe.NewBudget(o.MaxConnections),
 		Timeout: o.Timeout, Idle: o.Idle, Terminal: o.Terminal, Version: o.Version, Self: o.Self, Progress: o.Progress, Keep: o.Keep, Asking: o.Asking,
-		Login: o.Login, NotSSH: probe.NewNotice(), LetIn: probe.NewNotice(), Running: probe.NewNotice(), Hole: probe.NewNotice(), Marked: probe.NewNotice(), Shaking: &probe.Shaking{}, Shaken: probe.NewNotice(),
+		Login: o.Login, NotSSH: probe.NewNotice(), Running: probe.NewNotice(), Hole: probe.NewNotice(), Marked: probe.NewNotice(), Shaking: &probe.Shaking{}, Shaken: probe.NewNotice(),
 	}
 	if env.Progress == nil {
 		env.Progress = func(string) {}

@@ -17,14 +17,17 @@ type Dialog struct {
 	cancel context.CancelFunc
 	ended  chan struct{}
 	cmd    *exec.Cmd
+	rest   func() // ends what the program left running
 	stderr *capped
 	start  time.Time
 	took   time.Duration
 }
 
 // Dialog starts a program to speak with. Of the command, Argv, Env, Dir,
-// Limit (of standard error), Stderr and Grace count. The program has no terminal: it
-// cannot ask the user anything. The caller calls End in any case.
+// Limit (of standard error), Stderr, Terminal and Grace count. Unless it is
+// left the terminal, the program cannot ask the user anything; with it, it is
+// deaf to Ctrl-C, for who speaks with it decides when it ends. The caller calls
+// End in any case.
 func (Local) Dialog(c Command) (*Dialog, error) {
 	in, toProgram, err := os.Pipe()
 	if err != nil {
@@ -61,20 +64,30 @@ func (c Command) start(in, out *os.File) (*Dialog, error) {
 	if err != nil {
 		return nil, err
 	}
+	argv := c.Argv
+	if c.Terminal {
+		path, argv = deaf(path, argv)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	d := &Dialog{cancel: cancel, ended: make(chan struct{}), start: time.Now(), stderr: &capped{limit: c.Limit, tee: c.Stderr}}
 	if d.stderr.limit == 0 {
 		d.stderr.limit = DefaultLimit
 	}
-	d.cmd = exec.CommandContext(ctx, path, c.Argv[1:]...)
-	d.cmd.Args[0] = c.Argv[0]
+	d.cmd = exec.CommandContext(ctx, path, argv[1:]...)
+	d.cmd.Args[0] = argv[0]
 	d.cmd.Dir, d.cmd.Stdin, d.cmd.Stdout, d.cmd.Stderr = c.Dir, in, out, d.stderr
 	d.cmd.Env = append(os.Environ(), c.Env...)
 	d.cmd.WaitDelay = c.Grace
 	if d.cmd.WaitDelay == 0 {
 		d.cmd.WaitDelay = DefaultGrace
 	}
-	inOwnSession(d.cmd)
+	if c.Terminal {
+		killRest := reachAll(d.cmd, true)
+		d.rest = func() { killRest(0) }
+	} else {
+		inOwnSession(d.cmd)
+		d.rest = func() { killSession(d.cmd) }
+	}
 	if err := d.cmd.Start(); err != nil {
 		cancel()
 		return nil, fmt.Errorf("%s: %w", c.Argv[0], err)
@@ -105,7 +118,7 @@ func (d *Dialog) End(patience time.Duration) (r Result, own bool) {
 	case <-time.After(patience):
 		d.cancel()
 		<-d.ended
-		killSession(d.cmd)
+		d.rest()
 	}
 	return Result{Stderr: d.stderr.kept, Exit: status(d.cmd.ProcessState), Truncated: d.stderr.over, Took: d.took}, own
 }

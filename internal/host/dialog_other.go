@@ -12,6 +12,8 @@ import (
 
 func inOwnSession(*exec.Cmd) {}
 
+func deaf(path string, argv []string) (string, []string) { return path, argv }
+
 func killSession(*exec.Cmd) {}
 
 // ErrNoDescriptor is the error for a program that did not pass a connection.

@@ -5,6 +5,7 @@ package host
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -31,6 +32,21 @@ func TestDialog(t *testing.T) {
 	}
 	if r, own := d.End(patience); r.Exit != 7 || !own || string(r.Stderr) != "ready\n" {
 		t.Errorf("end: %+v, by itself %v", r, own)
+	}
+}
+
+// TestDialogIsDeaf: a program that has the terminal hears no Ctrl-C, which is
+// for us, and ends when we end it.
+func TestDialogIsDeaf(t *testing.T) {
+	d, err := Local{}.Dialog(Command{Argv: []string{"sh", "-c", "kill -INT $$; kill -QUIT $$; echo $1 $(ps -o pgid= -p $$); cat; sleep 1000", "sh", "a  b"}, Terminal: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if line, err := bufio.NewReader(d.Conn).ReadString('\n'); strings.TrimSpace(line) != fmt.Sprint("a b ", syscall.Getpgrp()) || err != nil {
+		t.Errorf("it says %q, %v: our process group is %d", line, err, syscall.Getpgrp())
+	}
+	if _, own := d.End(0); own {
+		t.Error("it ended by itself")
 	}
 }
 

@@ -19,6 +19,11 @@ func inOwnSession(cmd *exec.Cmd) {
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGHUP) }
 }
 
+// deaf is the same program, which Ctrl-C on the terminal does not end.
+func deaf(path string, argv []string) (string, []string) {
+	return "/bin/sh", append([]string{"sh", "-c", `trap "" INT QUIT; exec "$@"`, "sh", path}, argv[1:]...)
+}
+
 // killSession ends what a program left running in its session.
 func killSession(cmd *exec.Cmd) { syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 

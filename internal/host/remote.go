@@ -30,9 +30,10 @@ type Remote struct {
 
 // A RemoteCommand says how a machine is reached.
 type RemoteCommand struct {
-	SSH  []string      // the program and its arguments up to the host; what runs there is put behind
-	Sudo bool          // become root there by sudo, where that asks nothing
-	Wait time.Duration // for the login; 0 is [DefaultLogin]
+	SSH      []string      // the program and its arguments up to the host; what runs there is put behind
+	Sudo     bool          // become root there by sudo, where that asks nothing
+	Terminal bool          // ssh may ask the user on the terminal
+	Wait     time.Duration // for the login; 0 is [DefaultLogin]
 }
 
 // DefaultLogin is how long a login may take when nothing else is said.
@@ -56,27 +57,55 @@ func (l Local) Remote(ctx context.Context, c RemoteCommand) (*Remote, error) {
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	mark := rand.Text()
-	// Every login shell hands this on unchanged. It first says that it is ours:
-	// what an account runs in its place gets nothing to read.
-	hello := `exec sh -c 'printf "\n=` + mark + ` begin %s\n" "$(id -u)"; exec sh'`
-	d, err := l.Dialog(Command{Argv: append(append([]string{}, c.SSH...), hello), Limit: maxGreeting})
+	d, err := l.Dialog(Command{Argv: append(append([]string{}, c.SSH...), AnyShell(Reception(mark, c.Sudo))), Limit: maxGreeting, Terminal: c.Terminal})
 	if err != nil {
 		return nil, err
 	}
-	r := &Remote{dialog: d, last: make(chan struct{})}
-	close(r.last)
-	if err := r.greet(ctx, mark); err != nil {
+	r, err := Enter(ctx, d, nil, mark)
+	if err != nil {
 		return nil, fmt.Errorf("cannot log in: %w", err)
 	}
-	if c.Sudo && !r.root {
-		// Where sudo does not let us, the shell before it goes on.
-		mark = rand.Text()
-		fmt.Fprintf(d.Conn, `sudo -n sh -c 'printf "\n=%%s begin 0\n" %s; exec sh' 2>/dev/null || printf '\n=%%s begin no\n' %[1]s`+"\n", mark)
-		if err := r.greet(ctx, mark); err != nil {
-			return nil, err
-		}
+	return r, nil
+}
+
+// Reception is a script of sh that ends as the shell of a [Remote]. It first says
+// by the mark that it is ours, for what an account runs in its place must get
+// nothing to read; and as whom it runs, which with sudo is root where sudo asks
+// nothing.
+func Reception(mark string, sudo bool) string {
+	const begin = `printf '\n=%s begin %s\n' `
+	hello := begin + mark + ` "$(id -u)"` + "\nexec sh\n"
+	if sudo {
+		hello = `[ "$(id -u)" = 0 ] || { sudo -n sh -c ` + Quote(begin+mark+" 0; exec sh") + " 2>/dev/null && exit; }\n" + hello
+	}
+	return hello
+}
+
+// Enter makes a Remote of a login that runs [Reception] with that mark. Ahead is
+// what came from it and was read already. Without success the login is ended.
+func Enter(ctx context.Context, d *Dialog, ahead []byte, mark string) (*Remote, error) {
+	r := &Remote{dialog: d, last: make(chan struct{}), ahead: ahead}
+	close(r.last)
+	if err := r.greet(ctx, mark); err != nil {
+		return nil, err
 	}
 	return r, nil
+}
+
+// Alive says whether nothing has been heard of an end of the login, without
+// asking there. Nobody else may use it meanwhile.
+func (r *Remote) Alive() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.gone != nil {
+		return false
+	}
+	select {
+	case <-r.dialog.Ended():
+		return false
+	default:
+		return true
+	}
 }
 
 // Root says whether we are root there.
@@ -253,12 +282,24 @@ func feed(b *strings.Builder, from io.Reader) error {
 	return nil
 }
 
+// AnyShell wraps a script of sh into one line that every login shell hands on
+// unchanged: sh, bash, dash, zsh, ksh, busybox, fish, csh and tcsh. Between the
+// single quotes stands nothing that any of these would look at, and printf %b of
+// the sh inside turns the escapes back. The script finds its own text in $S.
+func AnyShell(script string) string {
+	return `exec sh -c 'S="$(printf %b "` + escaped(script, "'\"\\`$!") + `")"; eval "$S"'`
+}
+
 // Octal escapes bytes for printf %b of any sh, between single quotes.
-func Octal(s string) string {
+func Octal(s string) string { return escaped(s, `\'`) }
+
+// escaped writes what does not print, and each of the bytes that mean something,
+// as \0ooo.
+func escaped(s, meaning string) string {
 	var b strings.Builder
 	for i := range len(s) {
 		c := s[i]
-		if c < ' ' || c > '~' || c == '\\' || c == '\'' {
+		if c < ' ' || c > '~' || strings.IndexByte(meaning, c) >= 0 {
 			fmt.Fprintf(&b, `\0%03o`, c)
 		} else {
 			b.WriteByte(c)
@@ -352,19 +393,27 @@ func (r *Remote) lost(ctx context.Context, err error) error {
 		grace = 0 // nobody waits for it any more
 	}
 	res, _ := r.dialog.End(grace)
-	said := strings.TrimSpace(string(res.Stderr))
-	if i := strings.LastIndexByte(said, '\n'); i >= 0 {
-		said = said[i+1:]
-	}
+	said := lastWords(res.Stderr)
 	switch {
 	case ctx.Err() != nil:
 		r.gone = context.Cause(ctx)
 	case said != "":
-		r.gone = fmt.Errorf("%w: %s", ErrLost, strconv.QuoteToGraphic(strings.TrimSpace(said)))
+		r.gone = fmt.Errorf("%w: %s", ErrLost, strconv.QuoteToGraphic(said))
 	case errors.Is(err, io.EOF) || errors.Is(err, os.ErrClosed):
 		r.gone = ErrLost
 	default:
 		r.gone = fmt.Errorf("%w: %w", ErrLost, err)
 	}
 	return r.gone
+}
+
+// lastWords is the last line of what ssh said that is not there for who debugs it.
+func lastWords(said []byte) (last string) {
+	for line := range bytes.Lines(said) {
+		line = bytes.TrimSpace(line)
+		if len(line) > 0 && !bytes.HasPrefix(line, []byte("debug")) && !bytes.HasPrefix(line, []byte("Transferred: ")) && !bytes.HasPrefix(line, []byte("Bytes per second: ")) {
+			last = string(line)
+		}
+	}
+	return last
 }

@@ -12,14 +12,14 @@ import (
 
 // BecomeRoot makes a login that of root, for an account whose sudo wants a
 // password: sudo asks for it on the terminal, and nobody but sudo sees it. The
-// terminal is ours while it asks. The command is what the login was made with;
-// where root is refused, the login stays what it was.
+// terminal is ours while it asks. Ssh is the program and its arguments up to the
+// host; where root is refused, the login stays what it was.
 //
 // A shell cannot be spoken with through a terminal, and what is typed on it is
 // none of our business. So sudo runs in a login of its own, with the terminal, and
 // starts a root shell that reads and writes two named pipes; then that login
 // ends, and ours goes on through the pipes.
-func (l Local) BecomeRoot(ctx context.Context, r *Remote, c RemoteCommand, prompt string) error {
+func (l Local) BecomeRoot(ctx context.Context, r *Remote, ssh []string, prompt string) error {
 	made, err := r.Run(ctx, Command{Argv: []string{"sh", "-c", `umask 077 && d=$(mktemp -d) && mkfifo "$d/in" "$d/out" && echo "$d"`}})
 	if err != nil {
 		return err
@@ -30,9 +30,14 @@ func (l Local) BecomeRoot(ctx context.Context, r *Remote, c RemoteCommand, promp
 	}
 	// Root's shell outlives the login with the terminal, and ends with ours.
 	const start = `w=$(command -v setsid || command -v nohup); $w sh -c "sh <$1/in >$1/out 2>/dev/null; rm -rf $1" </dev/null >/dev/null 2>&1 &`
-	login := slices.Clone(c.SSH)
-	if i := slices.Index(login, "-T"); i >= 0 {
-		login[i] = "-tt"
+	login := slices.Clone(ssh)
+	for i, arg := range login {
+		switch arg {
+		case "-T":
+			login[i] = "-tt"
+		case "BatchMode=yes":
+			login[i] = "BatchMode=no" // there is somebody to ask
+		}
 	}
 	command := "exec sudo -p " + Quote(prompt) + " sh -c " + Quote(start) + " sh " + Quote(dir)
 	asked, err := l.Run(ctx, Command{Argv: append(login, "exec sh -c "+Quote(command)), Standard: true, Terminal: true})

@@ -206,6 +206,28 @@ func TestRemoteBecomesRoot(t *testing.T) {
 	}
 }
 
+// TestRemoteAlive: a login whose ssh has ended is known to be at an end before
+// anything is asked in it, and what ssh said last is told.
+func TestRemoteAlive(t *testing.T) {
+	r, err := Local{}.Remote(t.Context(), RemoteCommand{SSH: []string{"sh", "-c", `
+		(eval "$1")
+		printf 'debug1: channel 0: free\nTimeout, server web1 not responding.\r\nTransferred: sent 1, received 1 bytes\nBytes per second: 1\n' >&2
+		exit 255`, "sh"}})
+	if err != nil || !r.Alive() {
+		t.Fatalf("it is not alive: %v", err)
+	}
+	if _, err := r.dialog.Conn.Write([]byte("exit\n")); err != nil {
+		t.Fatal(err)
+	}
+	<-r.dialog.Ended()
+	if r.Alive() {
+		t.Error("it is alive")
+	}
+	if _, err := r.Run(t.Context(), Command{Argv: []string{"true"}}); err == nil || err.Error() != `the connection to the machine was lost: "Timeout, server web1 not responding."` {
+		t.Errorf("it says: %v", err)
+	}
+}
+
 // TestRemoteAtOnce: what is asked at once is answered to who asked it, in one
 // round trip; and where the context of one ends, all of them learn of it.
 func TestRemoteAtOnce(t *testing.T) {

@@ -15,7 +15,7 @@ script -qefc "$LINE" said <keys >/dev/null 2>&1 &
 exec 3>keys
 typed=0
 while kill -0 $! 2>/dev/null; do
-	if [ "$(grep -o 'password for' said | wc -l)" -gt $typed ]; then
+	if [ "$(grep -oE "password for|'s password: " said | wc -l)" -gt $typed ]; then
 		echo "$WORD" >&3
 		typed=$((typed + 1))
 	fi
@@ -25,6 +25,42 @@ wait $!
 status=$?
 tr -d '\r' <said
 exit $status`
+
+// TestFixByPassword: who logs in by a password is asked for it on the terminal,
+// for the check, and for each new connection that proves something; the work is
+// done in the check's own login.
+func TestFixByPassword(t *testing.T) {
+	testenv.NeedRoot(t)
+	testenv.Need(t, "ssh", "sshd", "script")
+	w := ordinary(t)
+	w.User = "root"
+	w.Files = append(w.Files,
+		File{Side: "server", Name: "sshd_config", Data: []byte("ClientAliveInterval 0\nPubkeyAuthentication no\nPasswordAuthentication yes\nPermitRootLogin yes\n")},
+		File{Side: "server", Name: "boot", Data: []byte("echo root:secret | chpasswd\n")},
+		File{Side: "client", Name: "~/.ssh/config", Mode: 0o600, Data: []byte("Host web1\n    User root\n")})
+	live, err := (&Lab{Program: builtProgram(t), Seed: 1}).Up(t.Context(), w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer live.Down()
+	for _, c := range []struct {
+		line, want string
+		asked      int
+	}{
+		{"sshtay fix web1 --yes --side server", "Done and proven", 2},
+		{"sshtay history web1", "    confirmed", 1},
+		{"sshtay rollback web1", "everything is as it was", 1},
+	} {
+		r, err := live.shell("cd $(mktemp -d); LINE='"+c.line+"' WORD=secret\n"+atTerminal, time.Minute)
+		said := string(r.Stdout)
+		if err != nil || r.Exit != 0 || !strings.Contains(said, c.want) {
+			t.Errorf("%s ended with %d, %v: %s", c.line, r.Exit, err, said)
+		}
+		if n := strings.Count(said, "'s password: "); n != c.asked {
+			t.Errorf("%s asked %d times for the password, not %d: %s", c.line, n, c.asked, said)
+		}
+	}
+}
 
 // TestFixAsksForSudo: where sudo wants a password, sudo itself asks for it on
 // the terminal, once, and the server's side is mended.

@@ -179,7 +179,7 @@ func TestScriptWithoutAListener(t *testing.T) {
 	testenv.NeedRoot(t)
 	// A process namespace of its own has no sshd in it.
 	r, err := host.Local{}.Run(context.Background(), host.Command{Argv: []string{
-		testenv.Need(t, "unshare")[0], "--pid", "--fork", "--mount", "--mount-proc", "--net", "sh", "-c", remoteCommand(script("NONCE"))}})
+		testenv.Need(t, "unshare")[0], "--pid", "--fork", "--mount", "--mount-proc", "--net", "sh", "-c", host.AnyShell(script("NONCE"))}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,7 +210,7 @@ func TestScriptReadsTheFirewall(t *testing.T) {
 	}
 }`
 	r, err := host.Local{}.Run(context.Background(), host.Command{
-		Argv: []string{testenv.Need(t, "unshare")[0], "--net", "sh", "-c", "nft -f - && " + remoteCommand(script("NONCE"))},
+		Argv: []string{testenv.Need(t, "unshare")[0], "--net", "sh", "-c", "nft -f - && " + host.AnyShell(script("NONCE"))},
 		Env:  []string{"SSH_CONNECTION=192.0.2.9 4000 10.0.0.7 22"}, Stdin: strings.NewReader(rules),
 	})
 	if err != nil || r.Exit != 0 {
@@ -239,7 +239,7 @@ until journalctl -q --no-pager SYSLOG_IDENTIFIER=sshd | grep -q Accepted; do sle
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	r, err := host.Local{}.Run(ctx, host.Command{
-		Argv: []string{testenv.Need(t, "unshare")[0], "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", world + strings.TrimPrefix(remoteCommand(script("NONCE")), "exec ") + "\nkill $j"},
+		Argv: []string{testenv.Need(t, "unshare")[0], "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", world + strings.TrimPrefix(host.AnyShell(script("NONCE")), "exec ") + "\nkill $j"},
 		Env:  []string{"SSH_CONNECTION=192.0.2.9 4000 10.0.0.7 22"},
 	})
 	if err != nil {

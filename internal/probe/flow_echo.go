@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sshtay/internal/fact"
+	"sshtay/internal/host"
 	"sshtay/internal/sock"
 	"sshtay/internal/sshlog"
 )
@@ -50,7 +51,7 @@ func echo(ctx context.Context, env *Env, facts *fact.Set) (fact.Flow, error) {
 	if why != "" {
 		return fact.Flow{}, errors.New(why)
 	}
-	s, err := openSession(ctx, env, to, trial{Command: remoteCommand(echoScript)})
+	s, err := openSession(ctx, env, to, trial{Command: host.AnyShell(echoScript)})
 	if err != nil {
 		return fact.Flow{}, err
 	}

@@ -38,7 +38,7 @@ func runLocal(ctx context.Context, env *Env, facts *fact.Set) (port int) {
 	nonce := newNonce()
 	ctx, cancel := context.WithTimeoutCause(ctx, localTime, fmt.Errorf("it did not end within %v", localTime))
 	defer cancel()
-	r, err := env.Local.Run(ctx, host.Command{Argv: []string{"sh", "-c", remoteCommand(script(nonce))}})
+	r, err := env.Local.Run(ctx, host.Command{Argv: []string{"sh", "-c", host.AnyShell(script(nonce))}})
 	if err != nil && (errors.Is(err, host.ErrNotFound) || len(r.Stdout) == 0) {
 		fact.Miss(facts, "this machine could not be read: "+err.Error(), serverFacts...)
 		return 0

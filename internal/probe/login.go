@@ -84,6 +84,9 @@ func login(ctx context.Context, env *Env, facts *fact.Set, lim limits) {
 	}
 	if out, ok := a.collected(); ok {
 		putServer(facts, parseSections(out, a.nonce).keep(env), "login")
+		if a.stayed != nil {
+			env.Stay(a.stayed)
+		}
 		return
 	}
 	fact.Miss(facts, a.why(), serverFacts...)
@@ -96,6 +99,8 @@ type loginRun struct {
 	exit  int
 	err   error
 	cause error // why we cut it, nil when we did not
+
+	stayed Entrance // into the session, where that goes on
 }
 
 // logInOnce runs ssh once. The script goes along in the command; or it is fed to
@@ -119,8 +124,11 @@ func logInOnce(ctx context.Context, env *Env, lim limits, fed bool) loginRun {
 		Limit:    1, // the watch keeps what is needed
 		Stdout:   (*watchOut)(t.watch), Stderr: (*watchErr)(t.watch),
 	}
-	command := remoteCommand(env.text(t.nonce))
-	t.letIn, t.onBegin = env.LetIn, env.Running.Give
+	command := host.AnyShell(env.text(t.nonce))
+	t.onBegin = env.Running.Give
+	if t.stay = env.Stay != nil && !fed; t.stay {
+		command = host.AnyShell(staying(env.text(t.nonce), t.nonce))
+	}
 	if fed {
 		command = fedCommand(t.nonce)
 		feed := newFeed(env.text(t.nonce))
@@ -128,7 +136,11 @@ func logInOnce(ctx context.Context, env *Env, lim limits, fed bool) loginRun {
 		t.onBegin, cmd.Stdin = func() { env.Running.Give(); feed.start() }, feed
 	}
 	cmd.Argv = append(loginArgs(env, lim), command)
-	r, err := env.Local.Run(ctx, cmd)
+	run := env.Local.Run
+	if t.stay {
+		run = t.runAndStay
+	}
+	r, err := run(ctx, cmd)
 	t.finish()
 	t.exit, t.err = r.Exit, err
 	if ctx.Err() != nil {
@@ -189,11 +201,9 @@ func loginArgs(env *Env, lim limits) []string {
 }
 
 // LoginArgs is the same for a command of our caller's, which is to be put behind
-// it: nothing is asked, and ssh itself prints errors only.
+// it: ssh itself prints errors only.
 func LoginArgs(env *Env) []string {
-	quiet := *env
-	quiet.Terminal = false
-	args := loginArgs(&quiet, defaultLimits)
+	args := loginArgs(env, defaultLimits)
 	args[slices.Index(args, "LogLevel=DEBUG1")] = "LogLevel=ERROR"
 	return args
 }
@@ -217,7 +227,10 @@ func (w *watch) report(facts *fact.Set, exit int, cause error) {
 	if t.Methods != nil {
 		fact.LoginKeyAccepted.Put(facts, t.Taken, source)
 	}
-	if cause == nil {
+	switch {
+	case w.stay && w.ended:
+		fact.Miss(facts, "the session was kept, to work in it", fact.LoginExit)
+	case cause == nil:
 		fact.LoginExit.Put(facts, exit, "ssh")
 	}
 	put := func(k fact.Key[time.Duration], from, to time.Time) {

@@ -27,8 +27,8 @@ type watch struct {
 	lim        limits
 	begin, end []byte
 	terminal   bool
+	stay       bool // the session is to go on once our script has ended
 	cut        context.CancelCauseFunc
-	letIn      *Notice    // given when the login was accepted; may be nil
 	onBegin    func()     // called when our script's first line comes; may be nil
 	asking     func(bool) // told when ssh may begin to ask the user, and when that is over; may be nil
 	clock      sync.Mutex // guards timer
@@ -40,6 +40,7 @@ type watch struct {
 	at     map[string]time.Time // when each stage was completed
 	begun  time.Time            // when our script's first line came
 	ended  bool                 // its last line came
+	over   bool                 // what comes now is none of ours
 	alien  bool                 // the handshake met something else than SSH
 	out    []byte               // standard output, from the first line on once that came
 	noise  []byte               // standard output before that
@@ -120,8 +121,9 @@ func (w *watch) lookForEnd(from int) {
 	switch {
 	case w.ended:
 	case bytes.Contains(w.out[from:], w.end):
-		w.ended = true
-		w.within(w.lim.linger, errDone)
+		if w.ended = true; !w.stay {
+			w.within(w.lim.linger, errDone)
+		}
 	case len(w.out) >= w.lim.output:
 		w.cut(errCollect)
 	}
@@ -134,6 +136,9 @@ func (e *watchErr) Write(p []byte) (int, error) {
 	w := (*watch)(e)
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.over {
+		return len(p), nil
+	}
 	w.errLen += len(p)
 	if w.begun.IsZero() && w.errLen > w.lim.output {
 		w.cut(errEndless)
@@ -182,7 +187,6 @@ func (w *watch) addLine(line string) {
 		}
 		if now == sshlog.Auth {
 			w.mayAsk(false)
-			w.letIn.Give()
 		}
 		if now == sshlog.Session && w.begun.IsZero() {
 			w.within(w.lim.answer, errNoAnswer)

@@ -46,8 +46,8 @@ type Env struct {
 	NotSSH    *Notice                 // given by the handshake when something else than SSH answers; may be nil
 	Login     bool                    // ssh may log in
 	Knock     bool                    // the login only sees whether it gets a shell, and reads nothing there
-	LetIn     *Notice                 // given when the login was accepted; may be nil
 	Running   *Notice                 // given when the login's script runs; may be nil
+	Stay      func(Entrance)          // takes over the login's session once our script has ended; nil: it ends, too
 	Hole      *Notice                 // given when it is known why the handshake and the login are stuck; may be nil
 	Marked    *Notice                 // given when the login is stuck where it began to mark, by a mark that was lost before; may be nil
 	Shaking   *Shaking                // the connection of the handshake, for who looks on; may be nil

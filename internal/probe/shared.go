@@ -31,7 +31,7 @@ func shared(ctx context.Context, env *Env, facts *fact.Set) {
 	ctx, cancel := context.WithTimeout(ctx, defaultLimits.answer+defaultLimits.collect)
 	defer cancel()
 	nonce := newNonce()
-	r, err := overShared(ctx, env, remoteCommand(script(nonce)))
+	r, err := overShared(ctx, env, host.AnyShell(script(nonce)))
 	out := string(r.Stdout)
 	begin := strings.Index(out, beginMark(nonce))
 	if err != nil || begin < 0 {

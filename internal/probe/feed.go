@@ -1,20 +1,10 @@
 package probe
 
 import (
-	"fmt"
 	"io"
 	"strings"
 	"sync"
 )
-
-// remoteCommand wraps a script into one line that every login shell hands on
-// unchanged: sh, bash, dash, zsh, ksh, busybox, fish, csh and tcsh. Between
-// the single quotes stands nothing that any of these would look at, and
-// printf %b of the sh inside turns the escapes back. The script finds its own
-// text in $S.
-func remoteCommand(script string) string {
-	return `exec sh -c 'S="$(printf %b "` + octal(script) + `")"; eval "$S"'`
-}
 
 // fedCommand is a short command that reads the script from its input. It first
 // says that it runs.
@@ -43,18 +33,4 @@ func (f *feed) stop() { f.start() }
 func (f *feed) Read(p []byte) (int, error) {
 	<-f.ready
 	return f.text.Read(p)
-}
-
-// octal writes each byte that some shell may look at as \0ooo.
-func octal(s string) string {
-	var b strings.Builder
-	for i := range len(s) {
-		c := s[i]
-		if c < ' ' || c > '~' || strings.IndexByte("'\"\\`$!", c) >= 0 {
-			fmt.Fprintf(&b, `\0%03o`, c)
-		} else {
-			b.WriteByte(c)
-		}
-	}
-	return b.String()
 }
