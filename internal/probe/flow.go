@@ -5,7 +5,6 @@ import (
 	"errors"
 	"math"
 	"net/netip"
-	"os"
 	"slices"
 	"sync"
 	"time"
@@ -109,7 +108,7 @@ func describeFlows(seen []seenFlow) (flows []fact.Flow) {
 	for _, s := range seen {
 		f := flowFact(s.Flow)
 		who := owners[s.Inode]
-		if s.Ended || s.Inode == 0 || who.PID == os.Getpid() || who.Parent == os.Getpid() {
+		if s.Ended || s.Inode == 0 || who.Ours() {
 			f.Whose = flowOfCheck
 		} else if who.PID != 0 {
 			f.Program, f.PID, f.Age = visible.Line(who.Name, 30), who.PID, who.Age.Seconds()

@@ -19,8 +19,8 @@ import (
 // mostSessions are told of.
 const mostSessions = 20
 
-// clientSessions looks at the connections to the server that are open on this
-// machine, and whether their own addresses still are its addresses.
+// clientSessions looks at the connections to the server that others have open on
+// this machine, and whether their own addresses still are its addresses.
 func clientSessions(ctx context.Context, env *Env, facts *fact.Set) {
 	to, why := serverAddresses(env, facts)
 	if why != "" {
@@ -47,7 +47,7 @@ func clientSessions(ctx context.Context, env *Env, facts *fact.Set) {
 	owners := sock.Owners(flows)
 	all := []fact.LocalSession{}
 	for _, f := range flows {
-		if len(all) == mostSessions || f.Info.State != established || !slices.Contains(to, f.Remote) {
+		if len(all) == mostSessions || f.Info.State != established || !slices.Contains(to, f.Remote) || owners[f.Inode].Ours() {
 			continue
 		}
 		local := f.Local.Addr()

@@ -3,6 +3,7 @@ package sock
 import (
 	"context"
 	"net/netip"
+	"os"
 	"slices"
 	"time"
 )
@@ -42,6 +43,9 @@ type Process struct {
 	Name        string        // of the program, as the kernel cuts it: at most 15 bytes; text from elsewhere
 	Age         time.Duration // since it was started
 }
+
+// Ours says whether it is this very process, or one that we started.
+func (p Process) Ours() bool { return p.PID == os.Getpid() || p.Parent == os.Getpid() }
 
 // Owners returns the processes that hold these sockets, by inode, as far as we
 // may look: those of other users only root may see. Of several the oldest
