@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -40,6 +39,7 @@ func (w *world) rich() []change.Effect {
 	attributes := func(path string) string {
 		exec.Command("setfacl", "-m", "u:12:r,g:34:rw", path).Run()
 		exec.Command("setfattr", "-n", "user.note", "-v", "keep me", path).Run()
+		w.label(path)
 		os.Chown(path, 3, 4)
 		return path
 	}
@@ -96,7 +96,7 @@ func TestLife(t *testing.T) {
 					t.Errorf("%q: %.100q, %v", e.File.Path, got, err)
 				}
 			}
-			if got := w.attributesOf("sshd_config"); !strings.Contains(before, got) {
+			if got := w.attributesOf(w.file("sshd_config")); !strings.Contains(got, "security.selinux") || !strings.Contains(before, got) {
 				t.Errorf("attributes of what was replaced: %s", got)
 			}
 			if o, err := Apply(t.Context(), w.m, tr); err != nil || o.Code != OK || w.content() != applied {
@@ -118,15 +118,6 @@ func TestLife(t *testing.T) {
 			w.await("its processes leave", func() bool { return len(w.procs()) == 0 })
 		})
 	}
-}
-
-// attributesOf is the part of the snapshot of a file that is not its content.
-func (w *world) attributesOf(name string) string {
-	out, err := exec.Command("getfacl", "-np", w.file(name)).Output()
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return strings.Trim(strconv.Quote(string(out)), `"`)
 }
 
 // carried is [Together] on one machine.

@@ -53,6 +53,7 @@ func newTrial(t testing.TB, kind string, patience time.Duration) *trial {
 	c.sshd.Config = c.write("sshd_config", config, 0o640)
 	exec.Command("setfacl", "-m", "u:12:r", c.sshd.Config).Run()
 	exec.Command("setfattr", "-n", "user.note", "-v", "keep me", c.sshd.Config).Run()
+	c.label(c.sshd.Config)
 	os.Chown(c.sshd.Config, 3, 4)
 	c.write("other", "a\nb\n", 0o444)
 	c.sshd.Start(t)

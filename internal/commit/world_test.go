@@ -149,11 +149,7 @@ func (w *world) snapshot() string {
 		case info.Mode().IsRegular():
 			data, _ := os.ReadFile(p)
 			line += fmt.Sprintf(" links %d %s", st.Nlink, shown(data))
-			for _, cmd := range [][]string{{"getfacl", "-np"}, {"getfattr", "-d", "-m", "-", "--absolute-names"}} {
-				if out, err := exec.Command(cmd[0], append(cmd[1:], p)...).Output(); err == nil {
-					line += " " + strconv.Quote(string(out))
-				}
-			}
+			line += w.attributesOf(p)
 		case info.Mode()&os.ModeSymlink != 0:
 			to, _ := os.Readlink(p)
 			line += " -> " + to
@@ -163,6 +159,17 @@ func (w *world) snapshot() string {
 	})
 	sort.Strings(all)
 	return strings.Join(all, "\n")
+}
+
+// attributesOf is the part of the snapshot of a file that tells its owner, mode,
+// ACLs, attributes and label.
+func (w *world) attributesOf(path string) (all string) {
+	for _, cmd := range [][]string{{"getfacl", "-np"}, {"getfattr", "-d", "-m", "-", "--absolute-names"}} {
+		if out, err := exec.Command(cmd[0], append(cmd[1:], path)...).Output(); err == nil {
+			all += " " + strconv.Quote(string(out))
+		}
+	}
+	return all
 }
 
 // shown is content in quotes, or its sum where it is long.
@@ -254,4 +261,12 @@ func (w *world) record(id string) Record {
 
 func (w *world) transaction(id string, effects ...change.Effect) Transaction {
 	return Transaction{ID: id, Title: "try " + id, By: "a test", Changes: []change.Change{{Effects: effects}}}
+}
+
+// label gives a file the label that SELinux would; every kernel keeps it.
+func (w *world) label(path string) {
+	w.t.Helper()
+	if out, err := exec.Command("setfattr", "-n", "security.selinux", "-v", "system_u:object_r:etc_t:s0", path).CombinedOutput(); err != nil {
+		w.t.Fatalf("setfattr: %v: %s", err, out)
+	}
 }
