@@ -282,7 +282,7 @@ func (l lossView) evidence() (e []Evidence) {
 		e = append(e, says(fact.PathLossFromServer, "from the server: %s", tallied(l.from)))
 	}
 	if n, learned := l.tooLong(); n > 0 {
-		e = append(e, says(fact.PathFlows, "%d more were sent again, in shorter pieces: a router had said that no more than %d bytes fit, which is no loss", n, learned))
+		e = append(e, says(fact.PathFlows, "%d more were sent again, in shorter pieces: the sender had learned that no more than %d bytes fit, which is no loss", n, learned))
 	}
 	for _, f := range l.user {
 		e = append(e, says(fact.PathFlows, "%s: %s", whoIs(f), lostBy(f)))

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"sshtay/internal/fact"
 	"sshtay/internal/remedy"
@@ -15,7 +16,7 @@ var _ = register(Cause{
 	Doc: Doc{
 		Observed: "Each direction by itself: which packets passed on the connections of the check, what the kernel believes, whether routers say so when a packet is too long, which segment size the server asked for, where a connection got stuck, and then what connections with segments of other sizes did.",
 		Judged: "Confirmed when a connection got stuck, packets above a certain length were seen to vanish while shorter ones arrived, and a connection with smaller segments worked. Likely when the limit was found but no connection could be made to work, or the other way round. " +
-			"Possible when a connection got stuck like this and no experiment could be made, and where the path loses a tenth of all packets or more, whatever their length. Ruled out in a direction in which a packet passed that is as long as they get: where routers say so, or somebody writes a smaller segment size into the SYN, that is a shorter one, and all is well.",
+			"Possible when a connection got stuck like this and no experiment could be made, and where the path loses a tenth of all packets or more, whatever their length; and where a connection got stuck, packets were seen to vanish, and the kernel that sends found the limit by itself (tcp_mtu_probing), so that the same connection went on. Ruled out in a direction in which a packet passed that is as long as they get: where routers say so, or somebody writes a smaller segment size into the SYN, that is a shorter one, and all is well.",
 		Explained: "A line in the middle carries shorter packets than those at both ends: a tunnel, a VPN, PPPoE, a mobile network. The router before it must say so by ICMP (type 3 code 4, in IPv6 type 2). Where a firewall drops that, the sender sends the same long packet for ever. " +
 			"Short packets pass, so the connection is made and ssh hangs where the first long one is due: at \"expecting SSH2_MSG_KEX_ECDH_REPLY\", or after the login at the first screenful. OpenSSH has no option for it (there is no MtuBytes), and IPQoS marks packets without making them shorter. Fewer KexAlgorithms only move the place where it hangs.",
 		Fixed: "Let ICMP through where it is dropped; until then make the segments smaller: for one host without being root by `sshtay dial --mss`, for a whole machine by net.ipv4.tcp_mtu_probing=1 on the side that sends in the bad direction or by a route's mtu, for a whole network by an MSS clamp on its router.",
@@ -23,7 +24,7 @@ var _ = register(Cause{
 	Needs: []fact.Any{
 		fact.PathMTUToServer, fact.PathMTUFromServer, fact.PathLostToServer, fact.PathLostFromServer, fact.PathFullToServer, fact.PathFullFromServer,
 		fact.PathMTUKernel, fact.PathMTUInterface, fact.PathMTUTold, fact.PathMSS, fact.PathMTUHop, fact.PathStall, fact.PathMTUTrials, fact.HandshakeAddresses,
-		fact.PathLossToServer, fact.PathLossFromServer,
+		fact.PathHungToServer, fact.PathHungFromServer, fact.PathLossToServer, fact.PathLossFromServer,
 	},
 	Judge: judgePathMTU,
 	Fix:   fixPathMTU,
@@ -36,12 +37,13 @@ type mtuWay struct {
 	sends         string // who sends
 	arrives, lost fact.Key[int]
 	full          fact.Key[bool]
+	hung          fact.Key[time.Duration]
 	loss          fact.Key[float64] // of packets of any length
 }
 
 var mtuWays = []mtuWay{
-	{"to the server", "this machine", fact.PathMTUToServer, fact.PathLostToServer, fact.PathFullToServer, fact.PathLossToServer},
-	{"from the server", "the server", fact.PathMTUFromServer, fact.PathLostFromServer, fact.PathFullFromServer, fact.PathLossFromServer},
+	{"to the server", "this machine", fact.PathMTUToServer, fact.PathLostToServer, fact.PathFullToServer, fact.PathHungToServer, fact.PathLossToServer},
+	{"from the server", "the server", fact.PathMTUFromServer, fact.PathLostFromServer, fact.PathFullFromServer, fact.PathHungFromServer, fact.PathLossFromServer},
 }
 
 // mtuLimit says where the limit lies.
@@ -54,7 +56,7 @@ func mtuLimit(arrives, lost int) string {
 
 func judgePathMTU(v *fact.View) Verdict {
 	verdict := Verdict{Impact: Breaks, Evidence: mtuEvidence(v)}
-	var holes, passes, open []string
+	var holes, heals, passes, open []string
 	chance := 0.0 // that a packet of any length is lost, where a long one was
 	var missing fact.Any
 	for _, w := range mtuWays {
@@ -66,6 +68,9 @@ func judgePathMTU(v *fact.View) Verdict {
 			loss, _ := w.loss.In(v)
 			chance = max(chance, loss)
 			holes = append(holes, fmt.Sprintf("%s %s", w.name, mtuLimit(arrives, lost)))
+			if d, is := w.hung.In(v); is {
+				heals = append(heals, fmt.Sprintf("the kernel of %s found that out by itself after %.1f s", w.sends, d.Seconds()))
+			}
 		case full:
 			passes = append(passes, fmt.Sprintf("%d bytes %s", arrives, w.name))
 		default:
@@ -78,6 +83,9 @@ func judgePathMTU(v *fact.View) Verdict {
 	case len(holes) > 0 && chance >= slowing:
 		verdict.Status = Possible
 		verdict.Reason = fmt.Sprintf("%s; but the path loses %s of all packets there, so that this may be chance", strings.Join(holes, "; "), percent(chance))
+	case len(holes) > 0 && len(heals) == len(holes):
+		verdict.Status, verdict.Impact = Possible, Risk
+		verdict.Reason = fmt.Sprintf("%s; but %s (tcp_mtu_probing): each new connection hangs for that long, once, and goes on", strings.Join(holes, "; "), strings.Join(heals, ", and "))
 	case len(holes) > 0:
 		verdict.Status, verdict.Reason = Likely, strings.Join(holes, "; ")+", and no connection with smaller segments was made to work"
 		if tried && worked.Passed {
@@ -160,6 +168,9 @@ func mtuEvidence(v *fact.View) (e []Evidence) {
 		if n, ok := w.lost.In(v); ok {
 			e = append(e, says(w.lost, "an IP packet of %d bytes vanished on the way %s, while shorter ones passed", n, w.name))
 		}
+		if d, ok := w.hung.In(v); ok {
+			e = append(e, says(w.hung, "a connection was stuck on the way %s for %.1f s, and went on with shorter packets by itself", w.name, d.Seconds()))
+		}
 	}
 	if h, ok := fact.PathMTUHop.In(v); ok {
 		e = append(e, says(fact.PathMTUHop, "datagrams of %d bytes %s, and none to hop %d (%s), which answered short ones", h.Size, mtuReached(h), h.Missed, h.MissedBy))
@@ -235,7 +246,9 @@ func fixPathMTU(v *fact.View) []remedy.Remedy {
 	}
 	plans := []remedy.Remedy{dialSmaller(mss, cures)}
 	for _, w := range senders {
-		plans = append(plans, probeMTU(w, cures))
+		if _, does := w.hung.In(v); !does {
+			plans = append(plans, probeMTU(w))
+		}
 	}
 	return append(plans, mtuOfRoute(v, mtu, cures), clampMSS(mss, six, cures), passICMP(six, mtuPlace(v), cures))
 }
@@ -268,13 +281,13 @@ func dialSmaller(mss int, cures fact.Any) remedy.Remedy {
 }
 
 // probeMTU lets the kernel that sends find the limit by itself.
-func probeMTU(w mtuWay, cures fact.Any) remedy.Remedy {
+func probeMTU(w mtuWay) remedy.Remedy {
 	side, id, where, unless := remedy.Client, "client-mtu-probing", "as root on this machine", []string{"dial-mss"}
 	if w.sends == "the server" {
 		side, id, where, unless = remedy.Server, "server-mtu-probing", "as root on the server", nil
 	}
 	return remedy.Remedy{
-		ID: id, Unless: unless, Side: side, Risk: remedy.Harmless, Cures: cures.Name(),
+		ID: id, Unless: unless, Side: side, Risk: remedy.Harmless, Cures: w.hung.Name(),
 		Summary: fmt.Sprintf("let the kernel of %s, which sends in the bad direction, find the limit by itself (it holds for IPv6, too); new connections then hang for some seconds and go on", w.sends),
 		Steps: []remedy.Step{
 			{Kind: remedy.Sysctl, With: map[string]string{"net.ipv4.tcp_mtu_probing": "1"}, Text: where + ", in /etc/sysctl.d/90-mtu-probing.conf: net.ipv4.tcp_mtu_probing = 1"},

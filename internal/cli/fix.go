@@ -25,6 +25,7 @@ type fixOptions struct {
 	accept              []string
 	patience            time.Duration
 	ahead               *advance   // of who checks first
+	through             []string   // ssh's options for a login through the hole that the check found
 	knocked             func() int // how this machine's own door was before anything changed
 }
 

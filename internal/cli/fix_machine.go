@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -84,9 +85,10 @@ func logInto(ctx context.Context, o fixOptions) entered {
 }
 
 // waysInto are the user's own ssh, by a login and over a connection that it holds
-// open.
+// open; the login through the hole for long packets, where the check found one.
 func waysInto(ctx context.Context, o fixOptions) (login, shared []string) {
-	return diagnose.LoginArgs(ctx, diagnose.Options{Target: o.target, Local: host.Local{}, Login: true, Terminal: o.terminal, MaxConnections: 1, Timeout: o.timeout, Version: Version, Self: self()})
+	login, shared = diagnose.LoginArgs(ctx, diagnose.Options{Target: o.target, Local: host.Local{}, Login: true, Terminal: o.terminal, MaxConnections: 1, Timeout: o.timeout, Version: Version, Self: self()})
+	return slices.Insert(login, 1, o.through...), shared
 }
 
 // typing is how long somebody may take to type a password.

@@ -66,6 +66,7 @@ func (sh *shell) planFor(ctx context.Context, o fixOptions, d diagnose.Result, r
 	id := time.Now().Format("20060102-150405-") + rand.Text()[:4]
 	id = strings.ToLower(id)
 	wanted := w.choose(o, d.Judgements)
+	o.through = probe.WayThrough(d.Facts, self())
 	sides := []remedy.Side{remedy.Client, remedy.Server}
 	if o.target.Local() { // both are this machine
 		sides = sides[:1]

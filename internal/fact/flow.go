@@ -23,7 +23,7 @@ type Flow struct {
 	Gaps       int  `json:"gaps,omitempty"`    // times that something was missing for a round trip and longer
 
 	Unanswered bool `json:"unanswered,omitempty"` // some of what was sent was never acknowledged
-	Learned    int  `json:"learned,omitempty"`    // bytes of an IP packet: our kernel was told meanwhile that longer ones do not fit; 0 is none
+	Learned    int  `json:"learned,omitempty"`    // bytes of an IP packet: our kernel learned meanwhile that longer ones do not fit; 0 is none
 
 	Connected bool    `json:"connected"`       // the three-way handshake was completed
 	Unacked   int     `json:"unacked"`         // on the way, without an answer
@@ -36,7 +36,7 @@ type Flow struct {
 }
 
 // A Count is what the other side's kernel counted: segments that it sent, sent
-// again, and sent in vain as above, and the length that it was told of.
+// again, and sent in vain as above, and the length that it learned of.
 // Received is what arrived there, and 0 where that was not read at the end of
 // the connection.
 type Count struct {

@@ -1,5 +1,7 @@
 package fact
 
+import "time"
+
 // A Stall is a connection that got stuck as packets that are too long for the
 // path leave it.
 type Stall struct {
@@ -44,5 +46,7 @@ var (
 	PathMSS            = define[int]("path.mss", "B", "how long may segments to the server be, by its own SYN or by whoever changed it on the way?")
 	PathMTUHop         = define[MTUHop]("path.mtu_hop", "", "to which hop do long packets to the server come, and to which no more?")
 	PathStall          = define[Stall]("path.mtu_stall", "", "where did a connection get stuck as long packets that vanish leave it?")
+	PathHungToServer   = define[time.Duration]("path.mtu_hung_to_server", "s", "for how long was a connection stuck on a long packet to the server, until this kernel tried shorter ones by itself (tcp_mtu_probing)?")
+	PathHungFromServer = define[time.Duration]("path.mtu_hung_from_server", "s", "for how long was a connection stuck on a long packet from the server, until its kernel tried shorter ones by itself (tcp_mtu_probing)?")
 	PathMTUTrials      = define[[]Trial]("path.mtu_trials", "", "what did connections with smaller segments do?")
 )

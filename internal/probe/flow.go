@@ -50,6 +50,7 @@ func runFlow(ctx context.Context, env *Env, facts *fact.Set) {
 	}
 	served, _ := fact.ServerFlows.Get(facts)
 	pairUp(flows, served)
+	learnedByItself(flows, facts)
 	if suspicious(flows) && !env.Hole.Given() {
 		var way sync.WaitGroup
 		way.Go(func() { Trace(ctx, env, facts, TraceOptions{Rounds: flowRounds}) })
@@ -142,6 +143,30 @@ func learnedMTU(now, begun int) int {
 		return now
 	}
 	return 0
+}
+
+// learnedByItself notes which limit the kernels found by sending again and again
+// (see [hangs]), where they did: what was too long is not lost by chance.
+func learnedByItself(flows []fact.Flow, facts *fact.Set) {
+	to, from := 0, 0
+	if _, hung := fact.PathHungToServer.Get(facts); hung {
+		to, _ = fact.PathMTUToServer.Get(facts)
+	}
+	if _, hung := fact.PathHungFromServer.Get(facts); hung {
+		from, _ = fact.PathMTUFromServer.Get(facts)
+	}
+	for i := range flows {
+		f := &flows[i]
+		if f.Whose != flowOfCheck {
+			continue
+		}
+		if f.Again > 0 && f.Learned == 0 {
+			f.Learned = to
+		}
+		if f.Other != nil && f.Other.Again > 0 && f.Other.Learned == 0 {
+			f.Other.Learned = from
+		}
+	}
 }
 
 // pairUp gives each connection what the server counted of it. A NAT that

@@ -22,7 +22,7 @@ var MTU = Probe{Name: "mtu", Yields: mtuFacts, Watch: watchMTU}
 
 var mtuFacts = []fact.Any{
 	fact.PathMTUToServer, fact.PathMTUFromServer, fact.PathLostToServer, fact.PathLostFromServer, fact.PathFullToServer, fact.PathFullFromServer,
-	fact.PathMTUKernel, fact.PathMTUInterface, fact.PathMTUTold, fact.PathMSS, fact.PathStall, fact.PathMTUTrials,
+	fact.PathMTUKernel, fact.PathMTUInterface, fact.PathMTUTold, fact.PathMSS, fact.PathStall, fact.PathMTUTrials, fact.PathHungToServer, fact.PathHungFromServer,
 }
 
 // errHole is why a connection of ours is ended that is stuck.
@@ -62,6 +62,10 @@ type mtuRun struct {
 	tried    bool
 	lossy    bool   // packets of any length were lost, too
 	why      string // why the experiment ended without an answer
+
+	ourProbing string // what the kernels say of looking for the limit by themselves, see [probing]
+	itsProbing string
+	cut        map[string]bool // the directions in which connections were ended that were stuck
 }
 
 // A loginFlow is the TCP connection of the user's own ssh.
@@ -74,7 +78,7 @@ type loginFlow struct {
 
 // watchMTU implements [MTU].
 func watchMTU(ctx context.Context, env *Env, facts *fact.Set, others <-chan struct{}) {
-	m := &mtuRun{env: env, facts: facts, logins: map[uint64]*loginFlow{}}
+	m := &mtuRun{env: env, facts: facts, logins: map[uint64]*loginFlow{}, ourProbing: ownProbing(ctx, env)}
 	m.before = map[uint64]bool{}
 	if flows, err := sock.FlowsTo(ctx, uint16(env.Resolved.Port)); err == nil {
 		for _, f := range flows {
@@ -123,6 +127,7 @@ func (m *mtuRun) look(ctx context.Context, now time.Time) (fact.Stall, bool) {
 		case at == toServer && !m.fullTo, at == fromServer && !m.fullFrom:
 			return fact.Stall{Where: "handshake", Direction: at, After: now.Sub(begun).Seconds(), Detail: countersOf(at, info)}, true
 		case m.env.Shaking.exchanging() && m.shaking.quiet(now, info) >= quietTime:
+			m.shaking.at = fromServer
 			return fact.Stall{Where: "handshake", Direction: fromServer, After: now.Sub(begun).Seconds(), Detail: silence}, true
 		}
 	}
@@ -191,7 +196,7 @@ func (m *mtuRun) lookAtLogin(ctx context.Context, now time.Time) (at fact.Stall,
 		l.stuck = l.look(now, f.Info)
 		detail := countersOf(l.stuck, f.Info)
 		if m.env.Running.Given() && l.quiet(now, f.Info) >= quietTime {
-			l.stuck, detail = fromServer, silence
+			l.at, l.stuck, detail = fromServer, fromServer, silence
 		}
 		if l.stuck == toServer && !m.fullTo || l.stuck == fromServer && !m.fullFrom && f.Info.ReceiveMSS < f.Info.AdvertisedMSS {
 			at, stuck = fact.Stall{Where: "login", Direction: l.stuck, After: now.Sub(l.begun).Seconds(), Detail: detail}, true
@@ -205,7 +210,8 @@ func (m *mtuRun) isLogin(f sock.Flow) bool {
 }
 
 // endStuck ends the connections once all of them are stuck, or have ended by
-// themselves.
+// themselves. Where the kernels that send find the limit by themselves, it waits
+// for that first.
 func (m *mtuRun) endStuck(ctx context.Context, others <-chan struct{}) {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
@@ -216,13 +222,18 @@ func (m *mtuRun) endStuck(ctx context.Context, others <-chan struct{}) {
 		case now := <-tick.C:
 			m.look(ctx, now)
 			flows, err := sock.FlowsTo(ctx, m.to.Port())
-			free := false
+			free, stuck := false, map[string]bool{}
+			if m.env.Shaking.exchanging() {
+				free, stuck[m.shaking.at] = m.mayHeal(now, &m.shaking, m.lastSeen), true
+			}
 			for _, f := range flows {
-				if l := m.logins[f.Cookie]; l != nil && l.stuck == "" {
-					free = true
+				if l := m.logins[f.Cookie]; l != nil {
+					stuck[l.at] = true
+					free = free || l.stuck == "" || m.mayHeal(now, &l.stall, f.Info)
 				}
 			}
 			if err == nil && !free {
+				m.cut = stuck
 				m.env.Hole.Give()
 				return
 			}

@@ -284,6 +284,7 @@ func (m *mtuRun) put() {
 	if m.stalled != nil {
 		fact.PathStall.Put(facts, *m.stalled, source)
 	}
+	m.putHangs(source)
 	if m.trials != nil {
 		fact.PathMTUTrials.Put(facts, m.trials, source)
 	}
@@ -324,6 +325,7 @@ func (m *mtuRun) leaveOpen() {
 	fact.Miss(m.facts, "no packet so long was sent", fact.PathFullToServer, fact.PathMTUToServer)
 	fact.Miss(m.facts, "no packet came that was surely as long as the server makes them", fact.PathFullFromServer, fact.PathMTUFromServer)
 	fact.Miss(m.facts, fact.NotNeeded+"no connection got stuck", fact.PathStall)
+	fact.Miss(m.facts, "no connection that was stuck in this direction went on by itself", fact.PathHungToServer, fact.PathHungFromServer)
 	fact.Miss(m.facts, why, mtuFacts...)
 }
 

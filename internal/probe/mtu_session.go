@@ -27,15 +27,17 @@ type tap struct {
 	mu      sync.Mutex
 	came    int // bytes of what was asked for
 	ready   bool
+	probing string        // what the server's kernel says, see [probing]
 	changed chan struct{} // closed, and made anew, when some came
 }
 
-// tapReady comes before what is asked for, whatever a profile prints.
+// tapReady comes before what is asked for, whatever a profile prints; behind it
+// on its line stands what [probingFile] says there.
 const tapReady = "sshtay-tap-is-open"
 
 // tapCommand reads lines "N anything" and answers each with N bytes. dd writes
 // a block at once, and every system has it.
-const tapCommand = `exec sh -c 'echo ` + tapReady + `; while read n x; do dd if=/dev/zero bs=$n count=1 2>/dev/null; done'`
+const tapCommand = `exec sh -c 'echo ` + tapReady + ` $(cat ` + probingFile + ` 2>/dev/null); while read n x; do dd if=/dev/zero bs=$n count=1 2>/dev/null; done'`
 
 // A stuckError is a session on which data is stuck.
 type stuckError struct{ direction string }
@@ -61,6 +63,9 @@ func (m *mtuRun) openTap(ctx context.Context, t trial) (*tap, error) {
 		p.close()
 		return nil, err
 	}
+	p.mu.Lock()
+	m.itsProbing = p.probing
+	p.mu.Unlock()
 	return p, nil
 }
 
@@ -109,8 +114,9 @@ func (p *tap) read() {
 		if p.ready {
 			p.came += n
 		} else if head = append(head, buffer[:n]...); len(head) <= 64<<10 {
-			if _, rest, found := bytes.Cut(head, []byte(tapReady+"\n")); found {
-				p.ready, p.came, head = true, len(rest), nil
+			_, rest, _ := bytes.Cut(head, []byte(tapReady))
+			if said, rest, found := bytes.Cut(rest, []byte("\n")); found {
+				p.ready, p.probing, p.came, head = true, strings.TrimSpace(string(said)), len(rest), nil
 			}
 		}
 		close(p.changed)

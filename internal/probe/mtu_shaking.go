@@ -19,6 +19,7 @@ type Shaking struct {
 	ended   bool
 	first   sock.Info // when it was made
 	last    sock.Info // at its end
+	done    time.Time // when everything was exchanged
 	longest int       // bytes of the longest message that we sent
 	through int64     // bytes that we had sent at its end
 	reply   int64     // bytes of the server's part of the key exchange
@@ -45,6 +46,7 @@ func (s *Shaking) at(stage sshwire.Stage) {
 	s.stage = stage
 	if s.conn != nil && stage == sshwire.StageDone {
 		s.last, _ = sock.InfoOf(s.conn)
+		s.done = time.Now()
 	}
 }
 
@@ -90,6 +92,13 @@ func (s *Shaking) exchanging() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return !s.ended && (s.stage == sshwire.StageKexInit || s.stage == sshwire.StageKex)
+}
+
+// over is when everything was exchanged, and what the kernel counted then.
+func (s *Shaking) over() (time.Time, sock.Info) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.done, s.last
 }
 
 // sentLong says whether the longest message that we sent was acknowledged.

@@ -17,6 +17,8 @@ type stall struct {
 	outOfOrder      int       // before it: what came early may have come with it
 	last            int       // the same at the last look
 	lossy           bool      // the path was seen to lose packets of any length: more patience
+	at              string    // the direction in which it is stuck, until it moves again
+	hung            hangs     // what it got over
 }
 
 const (
@@ -34,9 +36,19 @@ func (s *stall) look(now time.Time, i sock.Info) string {
 	before := s.last
 	s.last = i.OutOfOrder
 	if s.since.IsZero() || i.BytesAcked != s.acked || i.BytesReceived != s.received {
-		*s = stall{now, i.BytesAcked, i.BytesReceived, before, i.OutOfOrder, s.lossy}
+		s.getOver(now, i)
+		s.since, s.acked, s.received, s.outOfOrder = now, i.BytesAcked, i.BytesReceived, before
 		return ""
 	}
+	if at := s.stuckIn(now, i); at != "" {
+		s.at = at
+		return at
+	}
+	return ""
+}
+
+// stuckIn is look for a connection that has not moved since the last one.
+func (s *stall) stuckIn(now time.Time, i sock.Info) string {
 	switch {
 	case i.Unacked > 0:
 		// The other side answered something before, so it is there; and what is
