@@ -19,11 +19,11 @@ var _ = register(Cause{
 			"Possible when a connection got stuck like this and no experiment could be made, and where the path loses a tenth of all packets or more, whatever their length; and where a connection got stuck, packets were seen to vanish, and the kernel that sends found the limit by itself (tcp_mtu_probing), so that the same connection went on. Ruled out in a direction in which a packet passed that is as long as they get: where routers say so, or somebody writes a smaller segment size into the SYN, that is a shorter one, and all is well.",
 		Explained: "A line in the middle carries shorter packets than those at both ends: a tunnel, a VPN, PPPoE, a mobile network. The router before it must say so by ICMP (type 3 code 4, in IPv6 type 2). Where a firewall drops that, the sender sends the same long packet for ever. " +
 			"Short packets pass, so the connection is made and ssh hangs where the first long one is due: at \"expecting SSH2_MSG_KEX_ECDH_REPLY\", or after the login at the first screenful. OpenSSH has no option for it (there is no MtuBytes), and IPQoS marks packets without making them shorter. Fewer KexAlgorithms only move the place where it hangs.",
-		Fixed: "Let ICMP through where it is dropped; until then make the segments smaller: for one host without being root by `sshtay dial --mss`, for a whole machine by net.ipv4.tcp_mtu_probing=1 on the side that sends in the bad direction or by a route's mtu, for a whole network by an MSS clamp on its router.",
+		Fixed: "Let ICMP through where it is dropped; until then make the segments smaller: for one host without being root by `sshtay dial --mss`, for a whole machine by net.ipv4.tcp_mtu_probing=1 on the side that sends in the bad direction or by the mtu of a route or of an interface, for a whole network by an MSS clamp on its router.",
 	},
 	Needs: []fact.Any{
 		fact.PathMTUToServer, fact.PathMTUFromServer, fact.PathLostToServer, fact.PathLostFromServer, fact.PathFullToServer, fact.PathFullFromServer,
-		fact.PathMTUKernel, fact.PathMTUInterface, fact.PathMTUTold, fact.PathMSS, fact.PathMTUHop, fact.PathStall, fact.PathMTUTrials, fact.HandshakeAddresses,
+		fact.PathMTUKernel, fact.PathMTUInterface, fact.PathMTUDevice, fact.PathMTUTold, fact.PathMSS, fact.PathMTUHop, fact.PathStall, fact.PathMTUTrials, fact.HandshakeAddresses,
 		fact.PathHungToServer, fact.PathHungFromServer, fact.PathLossToServer, fact.PathLossFromServer,
 	},
 	Judge: judgePathMTU,
@@ -250,7 +250,11 @@ func fixPathMTU(v *fact.View) []remedy.Remedy {
 			plans = append(plans, probeMTU(w))
 		}
 	}
-	return append(plans, mtuOfRoute(v, mtu, cures), clampMSS(mss, six, cures), passICMP(six, mtuPlace(v), cures))
+	plans = append(plans, mtuOfRoute(v, mtu, cures))
+	if device, known := fact.PathMTUDevice.In(v); known {
+		plans = append(plans, mtuOfInterface(device, mtu, cures))
+	}
+	return append(plans, clampMSS(mss, cures), passICMP(six, mtuPlace(v), cures))
 }
 
 // mtuIPv6 says whether the connection is one over IPv6.
@@ -297,22 +301,34 @@ func probeMTU(w mtuWay) remedy.Remedy {
 }
 
 func mtuOfRoute(v *fact.View, mtu int, cures fact.Any) remedy.Remedy {
-	route := typed("for one destination, on this machine and in the same way on the server (it is gone after a reboot)", fmt.Sprintf("ip route replace ADDRESS via GATEWAY dev DEVICE mtu %d", mtu))
+	route := typed("for one destination, as root on this machine (it is gone after a reboot; a kernel before 4.15 does not ask for shorter IPv4 packets by it: there on the server, too, in the same way)", fmt.Sprintf("ip route replace ADDRESS via GATEWAY dev DEVICE mtu %d", mtu))
 	if to := mtuServer(v); to != "" {
 		route.Kind, route.With = remedy.RouteMTU, map[string]string{"to": to, "mtu": strconv.Itoa(mtu)}
 	}
-	plan := byHand("route-mtu", remedy.Client, cures, "tell the kernels at both ends of the limit, where the narrow line cannot", route,
-		note(advise("for everything that leaves by an interface, such as a VPN's: its MTU to %d, in the VPN's own configuration (MTU = %d in WireGuard's, tun-mtu in OpenVPN's)", mtu, mtu)))
+	plan := byHand("route-mtu", remedy.Client, cures, "tell this machine's kernel of the limit, where the narrow line cannot: it sends that host no longer packets, and asks it for none", route)
 	plan.Unless = []string{"dial-mss", "client-mtu-probing"}
 	return plan
 }
 
-func clampMSS(mss int, six bool, cures fact.Any) remedy.Remedy {
+// mtuOfInterface is for a line that is narrow right behind an interface of this
+// machine. It touches everything that leaves there.
+func mtuOfInterface(device string, mtu int, cures fact.Any) remedy.Remedy {
+	set := typed("as root on this machine", fmt.Sprintf("ip link set dev %s mtu %d", device, mtu))
+	set.Kind, set.With = remedy.InterfaceMTU, map[string]string{"device": device, "mtu": strconv.Itoa(mtu)}
+	plan := byHand("interface-mtu", remedy.Client, cures, "the same for everything that leaves by "+device+", where the narrow line begins right there, as a VPN's does", set,
+		note(advise("to keep it, for a VPN, in its own configuration: MTU = %d in WireGuard's, tun-mtu in OpenVPN's", mtu)))
+	plan.Risk, plan.Unless = remedy.CanLockOut, []string{"dial-mss", "client-mtu-probing", "route-mtu"}
+	return plan
+}
+
+func clampMSS(mss int, cures fact.Any) remedy.Remedy {
 	rule := "nft add rule inet mangle forward tcp flags syn tcp option maxseg size set " + strconv.Itoa(mss)
 	clamp := typed("as root on that router", "nft add table inet mangle", "nft 'add chain inet mangle forward { type filter hook forward priority mangle; }'", rule,
-		"#or, where the narrow line is the router's own and its interface knows the MTU:", "nft add rule inet mangle forward tcp flags syn tcp option maxseg size set rt mtu")
+		"#or, where the narrow line is the router's own and its interface knows the MTU:", "nft add rule inet mangle forward tcp flags syn tcp option maxseg size set rt mtu",
+		"#or, for the connections of this machine or of the server alone: there, in chains of the hooks input and output")
 	clamp.Kind, clamp.With = remedy.MSSClamp, map[string]string{"mss": strconv.Itoa(mss)}
-	plan := byHand("clamp-mss", remedy.Network, cures, "let a router that is yours write the smaller segment size into every SYN that it forwards", clamp)
+	plan := byHand("clamp-mss", remedy.Network, cures, "let a router that is yours write the smaller segment size into every SYN that it forwards", clamp,
+		note(advise("sshtay does it for all connections of this machine, or with --side server of the server, when it is asked to by name: sshtay fix HOST --only path-mtu/clamp-mss")))
 	plan.Unless = []string{"dial-mss", "client-mtu-probing", "server-mtu-probing", "route-mtu"}
 	return plan
 }

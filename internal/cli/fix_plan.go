@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -141,13 +142,21 @@ func (o fixOptions) means(id string) bool {
 }
 
 // asked are those of a cause's remedies that the user wants: all, or the ones
-// named by `--only CAUSE/REMEDY`, which then need not be the best.
+// named by `--only CAUSE/REMEDY`, which then need not be the best. What is meant
+// for a router of one's own, and a machine can do, is then done on this machine,
+// or with --side server on the host.
 func (o fixOptions) asked(id string, all []remedy.Remedy) []remedy.Remedy {
 	named := func(r remedy.Remedy) bool { return slices.Contains(o.only, id+"/"+r.ID) }
 	if slices.Contains(o.only, id) || !slices.ContainsFunc(o.only, func(name string) bool { return strings.HasPrefix(name, id+"/") }) {
 		return all
 	}
-	return slices.DeleteFunc(slices.Clone(all), func(r remedy.Remedy) bool { return !named(r) })
+	wanted := slices.DeleteFunc(slices.Clone(all), func(r remedy.Remedy) bool { return !named(r) })
+	for i := range wanted {
+		if r := &wanted[i]; r.Side == remedy.Network && r.Mechanical() {
+			r.Side = cmp.Or(remedy.Side(o.side), remedy.Client)
+		}
+	}
+	return wanted
 }
 
 // known refuses the name of a remedy that a cause that was found does not have.

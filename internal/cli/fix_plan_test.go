@@ -32,3 +32,30 @@ func TestAsked(t *testing.T) {
 		}
 	}
 }
+
+// TestAskedOfRouter: what is meant for a router, and a machine can do, is done on
+// this machine when it is asked for by its name, or on the side that is named;
+// unasked it stays the router's, and what is to be done by hand always does.
+func TestAskedOfRouter(t *testing.T) {
+	all := []remedy.Remedy{
+		{ID: "clamp", Side: remedy.Network, Steps: []remedy.Step{{Kind: remedy.MSSClamp}}},
+		{ID: "typed", Side: remedy.Network, Steps: []remedy.Step{{Kind: remedy.Advice}}},
+	}
+	for _, c := range []struct {
+		only, side string
+		want       remedy.Side
+	}{
+		{"path-mtu/clamp", "", remedy.Client},
+		{"path-mtu/clamp", "server", remedy.Server},
+		{"path-mtu/typed", "server", remedy.Network},
+		{"path-mtu", "server", remedy.Network},
+	} {
+		o := fixOptions{only: []string{c.only}, side: c.side}
+		if got := o.asked("path-mtu", all)[0].Side; got != c.want {
+			t.Errorf("%s on %q: %s, want %s", c.only, c.side, got, c.want)
+		}
+	}
+	if all[0].Side != remedy.Network {
+		t.Error("what the check said has changed")
+	}
+}

@@ -42,6 +42,7 @@ var (
 	PathFullFromServer = define[bool]("path.mtu_full_from_server", "", "did a packet come that is as long as the server makes them?")
 	PathMTUKernel      = define[int]("path.mtu_kernel", "B", "how long does this kernel believe that a packet to the server may be?")
 	PathMTUInterface   = define[int]("path.mtu_interface", "B", "how long may a packet be on the interface that leads to the server?")
+	PathMTUDevice      = define[string]("path.mtu_device", "", "which interface leads to the server?")
 	PathMTUTold        = define[bool]("path.mtu_told", "", "does this kernel know of a limit that is below the interface's, as routers tell it by ICMP (or the route itself)?")
 	PathMSS            = define[int]("path.mss", "B", "how long may segments to the server be, by its own SYN or by whoever changed it on the way?")
 	PathMTUHop         = define[MTUHop]("path.mtu_hop", "", "to which hop do long packets to the server come, and to which no more?")

@@ -22,7 +22,7 @@ var MTU = Probe{Name: "mtu", Yields: mtuFacts, Watch: watchMTU}
 
 var mtuFacts = []fact.Any{
 	fact.PathMTUToServer, fact.PathMTUFromServer, fact.PathLostToServer, fact.PathLostFromServer, fact.PathFullToServer, fact.PathFullFromServer,
-	fact.PathMTUKernel, fact.PathMTUInterface, fact.PathMTUTold, fact.PathMSS, fact.PathStall, fact.PathMTUTrials, fact.PathHungToServer, fact.PathHungFromServer,
+	fact.PathMTUKernel, fact.PathMTUInterface, fact.PathMTUDevice, fact.PathMTUTold, fact.PathMSS, fact.PathStall, fact.PathMTUTrials, fact.PathHungToServer, fact.PathHungFromServer,
 }
 
 // errHole is why a connection of ours is ended that is stuck.

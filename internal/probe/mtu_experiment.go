@@ -277,8 +277,9 @@ func (m *mtuRun) put() {
 	}
 	fact.PathMTUKernel.Put(facts, s.last.PathMTU, source)
 	fact.PathMSS.Put(facts, s.first.SendMSS+head-headers(m.to.Addr().Is4(), false), source)
-	if n := interfaceMTU(m.near.Addr()); n > 0 {
+	if device, n := interfaceOfOurs(m.near.Addr()); n > 0 {
 		fact.PathMTUInterface.Put(facts, n, "this machine's interfaces")
+		fact.PathMTUDevice.Put(facts, visible.Line(device, 60), "this machine's interfaces")
 		fact.PathMTUTold.Put(facts, s.last.PathMTU < n, source)
 	}
 	if m.stalled != nil {
@@ -329,16 +330,16 @@ func (m *mtuRun) leaveOpen() {
 	fact.Miss(m.facts, why, mtuFacts...)
 }
 
-// interfaceMTU is the MTU of the interface that has an address, or 0.
-func interfaceMTU(a netip.Addr) int {
+// interfaceOfOurs is the interface that has an address, and its MTU; or "", 0.
+func interfaceOfOurs(a netip.Addr) (name string, mtu int) {
 	all, _ := net.Interfaces()
 	for _, i := range all {
 		addresses, _ := i.Addrs()
 		for _, has := range addresses {
 			if p, err := netip.ParsePrefix(has.String()); err == nil && p.Addr().Unmap() == a.WithZone("") {
-				return i.MTU
+				return i.Name, i.MTU
 			}
 		}
 	}
-	return 0
+	return "", 0
 }
