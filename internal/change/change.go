@@ -63,6 +63,7 @@ type Service struct {
 	Name     string // "sshd"
 	Validate string // before it takes notice: exits with 0 exactly when it will accept what the files say now
 	Reload   string // lets it take notice; never cuts a session
+	Serves   string // before that: exits with 0 when it serves, and so has to afterwards; empty: as Alive
 	Alive    string // exits with 0 when it serves again after that; it is asked again for up to 5 s
 	Start    string // brings it up when it serves no more, which a reload cannot; empty: there is no way
 }

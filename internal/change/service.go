@@ -58,7 +58,12 @@ sed -n 's/^ID=/system /p; s/^ID_LIKE=/system /p' /etc/os-release 2>/dev/null
 [ -d /run/systemd/system ] && systemctl show -p Id -p LoadState -p ActiveState -p MainPID -p CanReload -p Accept \
 	ssh.service sshd.service ssh.socket sshd.socket 2>/dev/null | sed 's/^/unit /; s/^unit $/unit-end/'
 echo unit-end
-for s in sshd ssh; do [ -e "/run/openrc/started/$s" ] && echo "openrc $s"; done
+for s in sshd ssh; do
+	[ -e "/run/openrc/started/$s" ] && p= || continue
+	read -r p <"$(cat "/run/openrc/options/$s/pidfile" 2>/dev/null || echo /run/sshd.pid)"
+	[ "$(cat "/proc/$p/comm" 2>/dev/null)" = sshd ] || p=
+	echo "openrc $s $p"
+done 2>/dev/null
 cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "0A" { print "listens", $2, $10 }'
 exit 0`
 
@@ -72,7 +77,8 @@ type sshd struct {
 
 	pid     int    // of the listener; 0: there is none
 	kernel  string // "Linux"
-	openrc  string
+	openrc  string // its service there
+	keeps   int    // the process that OpenRC has for it; 0: that is not known
 	units   []map[string]string
 	listens []listening
 }
@@ -138,7 +144,9 @@ func parseSSHD(out, config string) (*sshd, error) {
 			}
 			unit = map[string]string{}
 		case "openrc":
-			s.openrc = rest
+			name, pid, _ := strings.Cut(rest, " ")
+			s.openrc = name
+			s.keeps, _ = strconv.Atoi(pid)
 		case "listens":
 			s.listens = append(s.listens, parseListening(rest)...)
 		}
@@ -267,13 +275,17 @@ func (s *sshd) service(ports []int) Service {
 	if service != nil && s.pid > 0 && service["MainPID"] != strconv.Itoa(s.pid) {
 		service = nil // another one is meant
 	}
+	openrc := s.openrc
+	if s.keeps > 0 && s.keeps != s.pid || !plain {
+		openrc = ""
+	}
 	switch {
 	case service != nil && service["CanReload"] == "no":
 		v.Reload = guarded("systemctl is-active -q "+host.Quote(service["Id"]), "systemctl kill -s HUP --kill-who=main "+host.Quote(service["Id"]))
 	case service != nil:
 		v.Reload = guarded("systemctl is-active -q "+host.Quote(service["Id"]), "systemctl reload "+host.Quote(service["Id"]))
-	case s.openrc != "" && plain:
-		v.Reload = guarded("rc-service "+host.Quote(s.openrc)+" status >/dev/null 2>&1", "rc-service "+host.Quote(s.openrc)+" reload")
+	case openrc != "":
+		v.Reload = guarded("rc-service "+host.Quote(openrc)+" status >/dev/null 2>&1", "rc-service "+host.Quote(openrc)+" reload")
 	case plain:
 		// One that is there no more was started again, and has read its files.
 		v.Reload = guarded(fmt.Sprintf(`[ "$(cat /proc/%d/comm 2>/dev/null)" = sshd ]`, s.pid), fmt.Sprintf("kill -HUP %d", s.pid))
@@ -282,8 +294,10 @@ func (s *sshd) service(ports []int) Service {
 	switch {
 	case service != nil:
 		v.Start = "systemctl reset-failed " + host.Quote(service["Id"]) + " 2>/dev/null || :\nsystemctl start " + host.Quote(service["Id"])
-	case s.openrc != "" && plain:
-		v.Start = "rc-service " + host.Quote(s.openrc) + " start"
+	case openrc != "":
+		// OpenRC starts nothing that it takes for started, and goes on doing so
+		// when that has died.
+		v.Start = fmt.Sprintf(`[ "$(cat /proc/%d/comm 2>/dev/null)" = sshd ] || `, s.pid) + "rc-service " + host.Quote(openrc) + " zap || :\nrc-service " + host.Quote(openrc) + " start"
 	case plain:
 		v.Start = s.command()
 	}
@@ -291,7 +305,7 @@ func (s *sshd) service(ports []int) Service {
 	case socket != nil:
 		v.Alive = "systemctl is-active -q " + host.Quote(socket["Id"])
 	case v.Reload != "":
-		v.Alive = s.listensAgain(ports)
+		v.Serves, v.Alive = s.listening(ports, false), s.listening(ports, true)
 	}
 	return v
 }
@@ -310,10 +324,10 @@ func guarded(condition, line string) string {
 	return "if " + condition + "; then " + line + "; fi"
 }
 
-// listensAgain asks whether something listens on every port by a socket that
-// was not there when the change was made: on SIGHUP sshd closes its own and
-// begins anew.
-func (s *sshd) listensAgain(ports []int) string {
+// listening asks whether something listens on every port where it did when we
+// looked; again: by a socket that was not there then, for on SIGHUP sshd closes its
+// own and begins anew.
+func (s *sshd) listening(ports []int, again bool) string {
 	var all []string
 	for _, port := range ports {
 		var before []string
@@ -324,6 +338,9 @@ func (s *sshd) listensAgain(ports []int) string {
 		}
 		if len(before) == 0 {
 			continue // it did not listen there
+		}
+		if !again {
+			before = nil
 		}
 		all = append(all, fmt.Sprintf(`cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk -v was=%s '$4 == "0A" && $2 ~ /:%04X$/ && index(was, " " $10 " ") == 0 { n++ } END { exit n == 0 }'`,
 			host.Quote(" "+strings.Join(before, " ")+" "), port))

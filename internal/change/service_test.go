@@ -28,8 +28,10 @@ func TestService(t *testing.T) {
 		{"the socket starts the service", "listener 77" + titled + unit("Id=ssh.service\nLoadState=loaded\nActiveState=active\nMainPID=77\nCanReload=yes") +
 			unit("Id=ssh.socket\nLoadState=loaded\nActiveState=active\nAccept=no") + listens,
 			"if systemctl is-active -q 'ssh.service'; then systemctl reload 'ssh.service'; fi", "systemctl is-active -q 'ssh.socket'", ""},
-		{"OpenRC", "listener 77" + titled + "openrc sshd\n" + listens,
+		{"OpenRC", "listener 77" + titled + "openrc sshd 77\n" + listens,
 			"if rc-service 'sshd' status >/dev/null 2>&1; then rc-service 'sshd' reload; fi", "0016", ""},
+		{"OpenRC keeps another one", "listener 77" + titled + "openrc sshd 78\n" + listens,
+			`if [ "$(cat /proc/77/comm 2>/dev/null)" = sshd ]; then kill -HUP 77; fi`, "0016", ""},
 		{"a plain process", "listener 800 /opt/ssh/sshd sshd: /opt/ssh/sshd -D -f /opt/it's -o UseDNS=no -p 2222 [listener] 0 of 10-100 startups\nlistens 0100007F:08AE 9\n",
 			`if [ "$(cat /proc/800/comm 2>/dev/null)" = sshd ]; then kill -HUP 800; fi`, "08AE", `'/opt/ssh/sshd' '-t' '-f' '/opt/it'\''s' '-o' 'UseDNS=no' '-o' 'Port=2222'`},
 		{"another's beside the service", "listener 77" + titled + "listener 800 /usr/sbin/sshd /usr/sbin/sshd -f /x/config\n" +
@@ -49,6 +51,9 @@ func TestService(t *testing.T) {
 		}
 		if !strings.Contains(v.Alive, c.alive) || (c.alive == "") != (v.Alive == "") {
 			t.Errorf("%s: alive by %q, want %q", c.name, v.Alive, c.alive)
+		}
+		if serves := strings.Contains(v.Alive, "/proc/net/tcp"); serves != (v.Serves != "") || strings.Contains(v.Serves, "4711") {
+			t.Errorf("%s: served by %q", c.name, v.Serves)
 		}
 		if !strings.Contains(v.Validate, c.command) || strings.Contains(v.Reload, "restart") {
 			t.Errorf("%s: %+v", c.name, v)

@@ -1,6 +1,7 @@
 package change
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,14 +36,16 @@ if [ -d /run/systemd/system ]; then
 		case $unit in *.socket) echo serves; exit ;; esac
 	fi
 fi
+kind=script
+[ ! -s /run/openrc/softlevel ] || ! command -v rc-service >/dev/null || kind=openrc
 [ -n "$unit" ] || for s in sshd ssh; do
-	if [ -x /etc/init.d/$s ]; then unit=$s; echo "script $s"; break; fi
+	if [ -x /etc/init.d/$s ]; then unit=$s; echo "$kind $s"; break; fi
 done
 [ -n "$unit" ] || { p=$(command -v sshd) && echo "program $p"; } || { echo "there is no sshd on this machine" >&2; exit 1; }
 ` + listener + `
 if [ -z "$pid" ]; then echo dead; elif [ -n "$stale" ]; then echo stale; else echo serves; fi`
 
-var starter = regexp.MustCompile(`^(?:(systemd) (sshd?\.(?:service|socket))|(script) (sshd?)|(program) (/[A-Za-z0-9_./-]+))\n(serves|stale|dead)\n$`)
+var starter = regexp.MustCompile(`^(?:(systemd) (sshd?\.(?:service|socket))|(script|openrc) (sshd?)|(program) (/[A-Za-z0-9_./-]+))\n(serves|stale|dead)\n$`)
 
 // StartSSHD starts an sshd that does not run, and lets one whose program was
 // replaced become the new one. Sessions live on. One that serves is left alone.
@@ -63,7 +66,7 @@ func StartSSHD(ctx context.Context, m host.Host) (Change, error) {
 	how := starters[by]
 	fill := func(line string) string { return strings.ReplaceAll(line, "NAME", name) }
 	done := fill(how.done)
-	start, undo := how.start, fmt.Sprintf("if %s; then %s; fi", inOne(done), fill(how.stop))
+	start, undo := how.start, fmt.Sprintf("if %s; then %s; else %s; fi", inOne(done), fill(how.stop), fill(cmp.Or(how.forget, ":")))
 	if state == "stale" {
 		c.Title, start, undo = "let sshd become the program that is installed now", how.renew, ":" // the old program is gone
 		c.Notes = append(c.Notes, "a rollback leaves the new program running: the old one is no longer there")
@@ -79,7 +82,7 @@ func inOne(lines string) string { return "{ " + strings.TrimSpace(lines) + "\n}"
 
 // starters are the ways in which an sshd is started. systemd and the scripts
 // end the listener alone; so does a signal to it.
-var starters = map[string]struct{ done, start, renew, stop string }{
+var starters = map[string]struct{ done, start, renew, stop, forget string }{
 	"systemd": {
 		done: "systemctl is-active -q NAME", start: "systemctl reset-failed NAME 2>/dev/null || :\nsystemctl start NAME",
 		renew: "systemctl restart NAME", stop: "systemctl stop NAME",
@@ -87,6 +90,13 @@ var starters = map[string]struct{ done, start, renew, stop string }{
 	"script": {
 		done: listener + `[ -n "$pid" ]`, start: "/etc/init.d/NAME start >/dev/null 2>&1",
 		renew: listener + `kill -HUP "$pid"`, stop: `kill "$pid"`,
+	},
+	// OpenRC takes for started what has died since, or as it was started, and starts
+	// nothing that it takes for started: zap has it forget. A script of the other kind knows
+	// no zap, and needs none. A stop ends the listener, and services that need it.
+	"openrc": {
+		done: listener + `[ -n "$pid" ]`, start: "[ ! -e /run/openrc/started/NAME ] || rc-service NAME zap >/dev/null 2>&1 || :\nrc-service NAME start >/dev/null 2>&1",
+		renew: listener + `kill -HUP "$pid"`, stop: `rc-service NAME stop >/dev/null 2>&1 || kill "$pid"`, forget: "rc-service NAME zap >/dev/null 2>&1 || :",
 	},
 	"program": {
 		done: listener + `[ -n "$pid" ]`, start: "NAME >/dev/null 2>&1",

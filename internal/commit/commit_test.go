@@ -259,3 +259,20 @@ func TestByHand(t *testing.T) {
 		t.Errorf("%q", data)
 	}
 }
+
+// A service that served, though not by what the change will ask of it, has to serve
+// again: else not everything is as it was.
+func TestServedBefore(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.write("f", "old\n", 0o644)
+	tr := w.transaction("t1", w.replace("f", "new\n"))
+	tr.Changes[0].Services = []change.Service{{Name: "sshd", Reload: ":", Serves: ":", Alive: "[ -e '" + w.file("anew") + "' ]"}}
+	if o, err := Apply(t.Context(), w.m, tr); err != nil || o.Code != NotPutBack {
+		t.Errorf("it serves no more, and that was said: %d %v %s", o.Code, err, o.Said)
+	}
+	w.write("anew", "", 0o644)
+	if o, err := Rollback(t.Context(), w.m, "t1", ""); err != nil || o.Code != OK {
+		t.Errorf("it serves again: %d %v %s", o.Code, err, o.Said)
+	}
+}

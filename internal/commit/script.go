@@ -1,6 +1,7 @@
 package commit
 
 import (
+	"cmp"
 	"embed"
 	"fmt"
 	"strconv"
@@ -34,6 +35,7 @@ func (t Transaction) Script() []byte {
 		fmt.Fprintf(&b, "name_service_%d() { service=%s; }\n", i+1, host.Quote(line(s.Name)))
 		function(&b, "validate", i+1, s.Validate, ":")
 		function(&b, "reload", i+1, s.Reload, ":")
+		function(&b, "served", i+1, cmp.Or(s.Serves, s.Alive), ":")
 		function(&b, "alive", i+1, s.Alive, ":")
 		function(&b, "start", i+1, s.Start, "false")
 	}

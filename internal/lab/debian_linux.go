@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"sync"
 
 	"sshtay/internal/host"
@@ -36,11 +35,7 @@ func Debian13(ctx context.Context) (string, error) {
 	if debianOnce.tree != "" {
 		return debianOnce.tree, nil
 	}
-	cache := os.Getenv("SSHTAY_CACHE")
-	if cache == "" {
-		cache = "/var/cache/sshtay"
-	}
-	tree, err := filepath.Abs(filepath.Join(cache, "debian-13"))
+	tree, err := cached("debian-13")
 	if err != nil {
 		return "", err
 	}

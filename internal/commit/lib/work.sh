@@ -38,7 +38,7 @@ work() {
 	each_file keep_file || refuse 12 "$why"
 	s=1
 	while [ "$s" -le "$SERVICES" ]; do
-		part "alive_$s" && note served "$s"
+		part "served_$s" && note served "$s"
 		s=$((s + 1))
 	done
 	why="cannot write to $DIR"
@@ -255,7 +255,10 @@ services_back() {
 	done
 }
 
+# revive starts it; one that lives and does not serve as it did has to take
+# notice, for starting it does nothing.
 revive() {
 	part "start_$s" && serves && return
+	part "validate_$s" && part "reload_$s" && serves && return
 	! noted served "$s"
 }

@@ -99,6 +99,9 @@ validate_1() {
 reload_1() {
 	systemctl reload ssh.service
 }
+served_1() {
+	systemctl is-active --quiet ssh.service
+}
 alive_1() {
 	systemctl is-active --quiet ssh.service
 }
