@@ -3,6 +3,7 @@ package cause
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"sshtay/internal/fact"
 	"sshtay/internal/pattern"
@@ -16,7 +17,7 @@ var _ = register(Cause{
 		Observed: "Whether sshd listens and in what state its unit is, what sshd -t thinks of the configuration on disk, its host keys, its privilege separation directory, whether its program was replaced since it was started, " +
 			"the log's lines about crashes and failures, and how our own connections were received.",
 		Judged: "Confirmed when the condition itself was read: sshd -t refuses the configuration, no host key is left, the unit failed or nothing listens, or connections end before the banner and the server's state or log says why. " +
-			"Likely when the log tells of crashes while sshd answers. Possible from outside alone, when every connection ends before the banner without a word: a firewall, a ban or a full server looks the same. " +
+			"Likely when the log tells of crashes while sshd answers, and at the server's console when nothing listens although an init runs that is to start sshd: somebody may have stopped it on purpose. Possible from outside alone, when every connection ends before the banner without a word: a firewall, a ban or a full server looks the same. " +
 			"A program that was replaced and still answers, trouble in the log that is over, and a directory that the unit makes at its start are no findings. Ruled out when sshd answers and nothing is wrong with what could be seen.",
 		Explained: "A running sshd starts a fresh copy of itself for every connection, so files that are missing or replaced break new connections while the old ones live on. " +
 			"And it reads its configuration and, since 9.8, its keys only when it starts: what is wrong on disk waits for the next reload, restart or reboot, and then the listener is gone.",
@@ -24,7 +25,7 @@ var _ = register(Cause{
 	},
 	Needs: []fact.Any{
 		fact.HandshakeStage, fact.HandshakeReason, fact.Refusal, fact.HandshakeTries, fact.HandshakeFailures, fact.HandshakeBanner, fact.FirstBytes, fact.LooksLike, fact.PreBanner,
-		fact.ServerVia, fact.SSHDVersion, fact.SSHDConfigError, fact.SSHDRunning, fact.SSHDActivation, fact.SSHDStale, fact.SSHDNoPrivsepDir, fact.SSHDHostKeys, fact.SSHDUnitState, fact.SSHDEnabled, fact.LogBroken, fact.LogCrashes, fact.ResetSender,
+		fact.ServerVia, fact.SSHDVersion, fact.SSHDConfigError, fact.SSHDRunning, fact.SSHDActivation, fact.SSHDStale, fact.SSHDNoPrivsepDir, fact.SSHDHostKeys, fact.SSHDUnitState, fact.SSHDEnabled, fact.Uptime, fact.LogBroken, fact.LogCrashes, fact.ResetSender,
 	},
 	Judge: judgeSSHDBroken,
 	Fix:   fixSSHDBroken,
@@ -54,6 +55,7 @@ type daemon struct {
 	configError, words, unit, activation string
 	running, seenRunning, stale          bool
 	enabled                              bool // the machine is to start it by itself
+	starting                             bool // the machine, or sshd
 	noDir, noKeys                        bool
 	openKeys                             bool // the keys may be read by others, and sshd passes them over
 	foreign                              bool // something else than sshd answered
@@ -78,6 +80,8 @@ func daemonOf(v *fact.View) daemon {
 	d.stale, _ = fact.SSHDStale.In(v)
 	d.unit, _ = fact.SSHDUnitState.In(v)
 	d.enabled, _ = fact.SSHDEnabled.In(v)
+	up, seenUp := fact.Uptime.In(v)
+	d.starting = strings.HasPrefix(d.unit, "activating") || seenUp && up < startsWithin
 	d.broken, _ = fact.LogBroken.In(v)
 	logged, _ := fact.LogCrashes.In(v)
 	for _, line := range logged {
@@ -96,6 +100,10 @@ func daemonOf(v *fact.View) daemon {
 	d.foreign = looks != "" && looks != "ssh" && looks != "empty" && d.words == "" && d.refusal == ""
 	return d
 }
+
+// startsWithin is how long after its start a machine may still be about to start
+// sshd: a unit that waits for the network gives up after two minutes.
+const startsWithin = 3 * time.Minute
 
 // endedFromOutside are processes that somebody ended: the kernel for lack of
 // memory, or an administrator.
@@ -161,6 +169,8 @@ func (d daemon) fault() (daemonFault, Status, Impact) {
 		return failedUnit, Confirmed, Breaks
 	case d.seenRunning && !d.running && d.down():
 		return notListening, Confirmed, Breaks
+	case d.enabled && d.seenRunning && !d.running && !d.seen && !d.starting:
+		return notListening, Likely, now
 	case d.words != "" && !d.answers():
 		return saysSo, Confirmed, Breaks
 	case len(d.crashed) > 0:
@@ -254,6 +264,8 @@ func (d daemon) unitText() string {
 
 const whyNoListener = "Without a listener the kernel refuses every connection to the port. Sessions that are open already live on."
 
+var toStart = says(fact.SSHDEnabled, "the machine is to start sshd by itself")
+
 // finding tells a fault.
 func (d daemon) finding(fault daemonFault, v Verdict) Verdict {
 	v.Why = "sshd starts a fresh copy of itself for every connection, and that copy ends before it says a word. Sessions that are open already live on, so it may take a while until somebody notices."
@@ -281,7 +293,7 @@ func (d daemon) finding(fault daemonFault, v Verdict) Verdict {
 			v.Evidence = append(v.Evidence, says(fact.SSHDConfigError, "UNPROTECTED PRIVATE KEY FILE"))
 		}
 		if d.enabled && d.seenRunning && !d.running {
-			v.Evidence = append(v.Evidence, says(fact.SSHDEnabled, "the machine is to start sshd by itself"))
+			v.Evidence = append(v.Evidence, toStart)
 		}
 	case noPrivsepDir:
 		v.Reason = "sshd's privilege separation directory is missing while sshd runs"
@@ -312,13 +324,24 @@ func (d daemon) finding(fault daemonFault, v Verdict) Verdict {
 		v.Summary = "sshd cannot serve, and says: " + d.words
 		v.Evidence = []Evidence{says(fact.FirstBytes, "%s", d.words)}
 	default:
-		v.Reason = "nothing listens there" + d.unitText()
-		v.Summary = "sshd does not run" + d.unitText() + "."
-		v.Why = whyNoListener
-		v.Evidence = d.stateEvidence()
+		v = d.silent(v, later)
 	}
 	if d.down() && len(v.Evidence) > 0 && fault != staleProgram {
 		v.Evidence = append(v.Evidence, says(fact.HandshakeReason, "our own connection: %s", d.reason))
+	}
+	return v
+}
+
+// silent tells that nothing listens.
+func (d daemon) silent(v Verdict, later string) Verdict {
+	v.Reason = "nothing listens there" + d.unitText()
+	v.Summary = "sshd does not run" + d.unitText() + "."
+	v.Why = whyNoListener
+	v.Evidence = d.stateEvidence()
+	if v.Status == Likely {
+		v.Reason += ", and the machine is to start sshd by itself"
+		v.Summary = later + ": sshd does not run" + d.unitText() + ", and the machine is to start it by itself."
+		v.Evidence = append(v.Evidence, toStart)
 	}
 	return v
 }

@@ -13,7 +13,7 @@ var (
 	ServerVia            = define[string]("server.via", "", "how was the server's side read: login, shared connection or local?")
 	ServerOS             = define[string]("server.os", "", "which system does the server run?")
 	ServerKernel         = define[string]("server.kernel", "", "which kernel does the server run?")
-	ServerInit           = define[string]("server.init", "", "what starts services there: systemd, openrc, or other?")
+	ServerInit           = define[string]("server.init", "", "what starts services there: systemd, openrc, sysvinit, or other?")
 	ServerUser           = define[string]("server.user", "", "as whom was the server's side read?")
 	SSHDVersion          = define[string]("server.sshd_version", "", "which version is the server's sshd program?")
 	SSHDPackage          = define[string]("server.sshd_package", "", "which package is the server's sshd from?")
@@ -27,7 +27,7 @@ var (
 	SSHDStale            = define[bool]("server.sshd_stale", "", "was sshd's program replaced after the listener was started?")
 	SSHDNoPrivsepDir     = define[bool]("server.sshd_privsep_dir_missing", "", "is sshd's privilege separation directory missing?")
 	SSHDHostKeys         = define[int]("server.sshd_host_keys", "", "how many host keys can sshd load?")
-	SSHDEnabled          = define[bool]("server.sshd_enabled", "", "is the machine to start sshd by itself? absent when it is not")
+	SSHDEnabled          = define[bool]("server.sshd_enabled", "", "is the machine to start sshd by itself, by an init that runs? absent when it is not")
 	SSHDUnitState        = define[string]("server.sshd_unit_state", "", "in what state is the unit that runs sshd?")
 
 	ClientAliveInterval     = define[time.Duration]("server.client_alive_interval", "s", "after how much silence does sshd ask the client for a sign of life? 0 is never")

@@ -164,10 +164,10 @@ func (l *Live) sshtay(on, verb, args string) (out string, exit int, err error) {
 
 // listFiles prints each file that a change may touch: its mode, owner, name,
 // what it links to, and the checksum of its content; and the settings of the
-// kernel that our remedies set. What useradd keeps of its own files (passwd-),
+// kernel that our remedies set. What useradd keeps of its own files (passwd-, shadow+),
 // its locks and the accounts of our own tests are those of the system below, where
 // somebody may install a package or run these meanwhile.
-const listFiles = `list() { from=$1; shift; find $from -xdev ! -name mtab ! -name 'known_hosts*' ! -name '*-' ! -name '*.lock' ! -path '/etc/sudoers.d/sshtay*' "$@"; }
+const listFiles = `list() { from=$1; shift; find $from -xdev ! -name mtab ! -name 'known_hosts*' ! -name '*[-+]' ! -name '*.lock' ! -path '/etc/sudoers.d/sshtay*' "$@"; }
 for d in /etc /run/sshd /var/spool/cron /root/.ssh /home/*/.ssh; do
 	[ ! -d $d ] || list $d -printf '%M %U %G %p %l\n'
 	[ ! -d $d ] || list $d -type f -exec sha256sum {} +

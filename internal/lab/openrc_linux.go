@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -65,6 +66,37 @@ func OpenRC(ctx context.Context) ([]byte, error) {
 // UnpackOpenRC is a command that unpacks the archive on its standard input. Where
 // /lib and its like are links into /usr, they stay so.
 var UnpackOpenRC = []string{"tar", "-x", "--keep-directory-symlink", "--no-same-owner", "-C", "/"}
+
+// openrcBoot has OpenRC go through the runlevels, with sshd in the last. sshd has
+// left it before it listens, or ends.
+const openrcBoot = `
+mkdir -p /run/openrc
+rc-update -q add ssh default
+{ openrc sysinit; openrc boot; openrc default; } >/var/log/rc.log 2>&1
+`
+
+// startOpenRC starts a machine's sshd as OpenRC does. One that does not come up is no
+// error: the scenario may be about that.
+func (l *Live) startOpenRC(m *machine) error {
+	archive, err := OpenRC(l.ctx)
+	if err != nil {
+		return err
+	}
+	r, err := m.run(l.ctx, root, host.Command{Argv: UnpackOpenRC, Stdin: bytes.NewReader(archive)})
+	if err != nil || r.Exit != 0 {
+		return fmt.Errorf("unpacking OpenRC on %s: %w: %s", m.name, err, tail(r.Stderr))
+	}
+	if err := m.script(l.ctx, root, []byte(openrcBoot)); err != nil {
+		return err
+	}
+	return l.wait("sshd on "+m.name, func() (bool, error) {
+		if up, err := m.listens(l.port("server")); up || err != nil {
+			return true, err
+		}
+		r, err := m.run(l.ctx, root, host.Command{Argv: []string{"pgrep", "-x", "sshd"}})
+		return err == nil && r.Exit == 1, err
+	})
+}
 
 // cached is the path of something that is kept from run to run.
 func cached(name string) (string, error) {

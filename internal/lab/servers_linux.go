@@ -26,6 +26,12 @@ func (l *Live) startServers(*keys) error {
 		}
 	}
 	for _, side := range l.sides()[1:] {
+		if side == "server" && l.world.Init == "openrc" {
+			if err := l.startOpenRC(l.machines[side]); err != nil {
+				return err
+			}
+			continue
+		}
 		server := l.world.Server
 		if side != "server" && hostile[server.Kind] != nil || side == "jump" {
 			server = Server{Kind: "system"}

@@ -40,6 +40,7 @@ type Spec struct {
 	Limits    []string      // of the server's sshd and what it starts, as options of prlimit(1)
 	Conntrack string        // whose kernel keeps track of many connections: client, home or server; empty is nobody's
 	Tracked   float64       // ratio of those that it can
+	Init      string        // what starts sshd on the server: openrc; empty: nothing does but the world itself
 	PTYs      int           // pseudo-terminals on the server; 0 is as many as usual
 }
 
@@ -127,6 +128,7 @@ var specKeys = map[string]func(*Spec, string) error{
 	"routers":   func(s *Spec, v string) error { return oneOf(&s.Routers, v, "icmp", "few", "mute") },
 	"mss":       func(s *Spec, v string) error { return number(&s.MSS, v) },
 	"strangers": func(s *Spec, v string) error { return number(&s.Strangers, v) },
+	"init":      func(s *Spec, v string) error { return oneOf(&s.Init, v, "", "openrc") },
 	"ptys":      func(s *Spec, v string) error { return number(&s.PTYs, v) },
 	"table":     func(s *Spec, v string) error { return number(&s.Box.Table, v) },
 	"family": func(s *Spec, v string) error {

@@ -108,6 +108,7 @@ program() {
 machine() {
 	mark env
 	i=other
+	sysvinit && i=sysvinit
 	[ -d /run/systemd/system ] && i=systemd
 	[ -d /run/openrc ] && i=openrc
 	printf '%s\n' "uid $UID_" "user $U" "shell $SHELL" "tmout $TMOUT" "client $A" "from $O" "local $X" "port $P" \
@@ -171,17 +172,37 @@ network() {
 	mark conntrack-stat; head -n 300 /proc/net/stat/nf_conntrack
 }
 
+# sysvinit: process 1 is the init of System V.
+sysvinit() {
+	c=; read -r c </proc/1/comm
+	[ "$c" = init ] && { [ -p /run/initctl ] || [ -p /dev/initctl ]; }
+}
+
+# starts: what an init other than systemd is to start, if one runs here: not in a
+# container without, and not in a chroot. An empty softlevel is one that people
+# make by hand where OpenRC has started nothing.
+starts() {
+	mark starts
+	[ /proc/1/root/. -ef /. ] || return
+	if [ -s /run/openrc/softlevel ]; then
+		ls -d /etc/runlevels/boot/ssh /etc/runlevels/boot/sshd /etc/runlevels/default/ssh /etc/runlevels/default/sshd
+	elif sysvinit; then
+		set +f
+		ls -d /etc/rc[2-5].d/S*ssh /etc/rc[2-5].d/S*sshd
+		set -f
+	fi
+}
+
 services() {
 	if have systemctl && [ -d /run/systemd/system ]; then
 		mark units
 		lim 2 systemctl show -p Id -p LoadState -p ActiveState -p SubState -p Result -p MainPID -p Accept -p NConnections -p MaxConnections -p UnitFileState \
 			ssh.service sshd.service ssh.socket sshd.socket
 	else
-		set +f
-		mark starts; ls -d /etc/rc[2-5].d/S*ssh /etc/rc[2-5].d/S*sshd /etc/runlevels/default/sshd
-		set -f
+		starts
 	fi
-	[ -d /run/openrc ] && mark openrc && ls -d /run/openrc/started/sshd /run/openrc/failed/sshd /run/openrc/started/dropbear
+	mark off; ls -d /etc/ssh/sshd_not_to_be_run # Debian's way to say so
+	[ -d /run/openrc ] && mark openrc && ls -d /run/openrc/started/ssh /run/openrc/started/sshd /run/openrc/failed/ssh /run/openrc/failed/sshd /run/openrc/started/dropbear
 }
 
 packages() {

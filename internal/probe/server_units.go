@@ -25,9 +25,13 @@ func (r *reading) service() {
 	r.enabled()
 }
 
-// enabled says whether the machine is to start sshd by itself: where it is not,
-// one that does not run may be off on purpose.
+// enabled says whether the machine is to start sshd by itself: an init runs that
+// does so, and nobody has told it not to. Where it is not, one that does not run may be
+// off on purpose.
 func (r *reading) enabled() {
+	if _, off := r.line("off"); off {
+		return
+	}
 	for _, u := range r.units() {
 		if u["UnitFileState"] == "enabled" {
 			fact.SSHDEnabled.Put(r.facts, true, r.source(u.shown()))
@@ -70,7 +74,7 @@ func (r *reading) unitState(service, socket unit) {
 		put("failed", "/run/openrc/failed")
 	case strings.Contains(r.sections["openrc"], "/started/"):
 		put("started", "/run/openrc/started")
-	case r.env["init"] != "other":
+	case r.env["init"] != "other" && r.env["init"] != "sysvinit": // neither has a state of it
 		r.miss("the service manager there knows of no sshd", fact.SSHDUnitState)
 	}
 }

@@ -29,3 +29,25 @@ func TestSocketUnit(t *testing.T) {
 		}
 	}
 }
+
+// TestEnabled: what an init that runs has among what it starts counts, unless somebody
+// has said that sshd is not to run.
+func TestEnabled(t *testing.T) {
+	for name, c := range map[string]struct {
+		sections map[string]string
+		want     bool
+	}{
+		"systemd":          {map[string]string{"units": "Id=ssh.service\nLoadState=loaded\nUnitFileState=enabled\n"}, true},
+		"systemd, not":     {map[string]string{"units": "Id=ssh.service\nLoadState=loaded\nUnitFileState=disabled\n"}, false},
+		"OpenRC":           {map[string]string{"starts": "/etc/runlevels/default/sshd\n"}, true},
+		"nobody":           {map[string]string{"starts": ""}, false},
+		"told not to":      {map[string]string{"starts": "/etc/rc2.d/S01ssh\n", "off": "/etc/ssh/sshd_not_to_be_run\n"}, false},
+		"a unit, told not": {map[string]string{"units": "Id=ssh.service\nUnitFileState=enabled\n", "off": "/etc/ssh/sshd_not_to_be_run\n"}, false},
+	} {
+		r := &reading{sections: c.sections, env: map[string]string{}, facts: &fact.Set{}}
+		r.service()
+		if got, _ := fact.SSHDEnabled.Get(r.facts); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
