@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"sshtay/internal/cause"
@@ -66,33 +65,11 @@ func (sh *shell) planFor(ctx context.Context, o fixOptions, d diagnose.Result, r
 	}
 	id := time.Now().Format("20060102-150405-") + rand.Text()[:4]
 	id = strings.ToLower(id)
-	wanted := w.choose(o, d.Judgements)
 	o.through = probe.WayThrough(d.Facts, self())
-	sides := []remedy.Side{remedy.Client, remedy.Server}
-	if o.target.Local() { // both are this machine
-		sides = sides[:1]
-	}
-	var all []looked
-	var looking sync.WaitGroup
-	for _, side := range sides {
-		var mine []change.Wanted
-		for _, x := range wanted {
-			if x.Side == side || o.target.Local() {
-				mine = append(mine, x)
-			}
-		}
-		if len(mine) == 0 {
-			continue
-		}
-		all = append(all, looked{side: side, wanted: mine})
-	}
-	for i := range all {
-		looking.Go(func() { all[i].look(ctx, sh, o, requestOf(d)) })
-	}
-	looking.Wait()
+	all := w.lookAll(o, d.Judgements, func(l *looked) { l.look(ctx, sh, o, requestOf(d)) })
 	var failed error
 	for _, l := range all {
-		if err := w.add(o, id, l); err != nil {
+		if err := w.add(o, id, *l); err != nil {
 			failed = err
 		}
 	}
@@ -114,10 +91,17 @@ type looked struct {
 	err     error // why it could not be looked at
 }
 
-// look opens the machine and plans.
+// look opens the machine, unless that was done, and plans. What was left before
+// stays so.
 func (l *looked) look(ctx context.Context, sh *shell, o fixOptions, request change.Request) {
-	if l.m, l.closed = sh.machine(ctx, l.side, o); l.closed != nil {
+	if l.closed != nil {
 		return
+	}
+	l.changes = nil
+	if l.m.machine == nil {
+		if l.m, l.closed = sh.machine(ctx, l.side, o); l.closed != nil {
+			return
+		}
 	}
 	for _, of := range []remedy.Side{remedy.Client, remedy.Server} {
 		if of != l.side && !o.target.Local() {
@@ -176,8 +160,10 @@ func (o fixOptions) known(all []cause.Judgement) error {
 }
 
 // choose says which remedies of what was found and is to be mended machines
-// carry out, and leaves the others to people.
-func (w *fixWork) choose(o fixOptions, all []cause.Judgement) (wanted []change.Wanted) {
+// carry out, and leaves the others to people. Those that are impossible, by their
+// names, are as if they were not there.
+func (w *fixWork) choose(o fixOptions, all []cause.Judgement, impossible []string) (wanted []change.Wanted) {
+	w.plan.ByHand = []report.ByHand{}
 	sides := []remedy.Side{remedy.Client, remedy.Server}
 	if o.side != "" {
 		sides = []remedy.Side{remedy.Side(o.side)}
@@ -186,7 +172,8 @@ func (w *fixWork) choose(o fixOptions, all []cause.Judgement) (wanted []change.W
 		if !j.IsFinding() || !o.means(j.ID) {
 			continue
 		}
-		chosen, left := remedy.Choose(o.asked(j.ID, j.Remedies), sides...)
+		may := slices.DeleteFunc(slices.Clone(o.asked(j.ID, j.Remedies)), func(r remedy.Remedy) bool { return slices.Contains(impossible, j.ID+"/"+r.ID) })
+		chosen, left := remedy.Choose(may, sides...)
 		for _, r := range chosen {
 			if o.target.Local() && slices.ContainsFunc(r.Steps, func(s remedy.Step) bool { return s.Kind == remedy.SSHConfig }) {
 				w.leave(j.ID, r, "ssh is configured for one host at a time: sshtay fix HOST")

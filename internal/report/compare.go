@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -47,8 +48,18 @@ func (c Comparison) better(now Finding) bool {
 		return true
 	}
 	return now.Impact != "breaks" && slices.ContainsFunc(c.Mended[now.Cause], func(fact string) bool {
-		return !bytes.Equal(c.Before.Facts[fact].Value, c.After.Facts[fact].Value)
+		return !bytes.Equal(setting(c.Before.Facts[fact].Value), setting(c.After.Facts[fact].Value))
 	})
+}
+
+// setting is the part of a fact that stays as it is until somebody changes it: of how
+// many there are of how many that can be, the latter. The other moves by itself.
+func setting(value json.RawMessage) json.RawMessage {
+	var full struct{ Count, Max json.RawMessage }
+	if json.Unmarshal(value, &full) == nil && full.Count != nil && full.Max != nil {
+		return full.Max
+	}
+	return value
 }
 
 // harm orders findings by what they do to connections.

@@ -85,6 +85,8 @@ func TestComparison(t *testing.T) {
 	}{
 		"the log remembers":          {with(report("session", drops), `"2:50:100"`), with(report("session", drops), `"50:30:100"`), ""},
 		"nothing changed":            {with(report("session", drops), `"2:50:100"`), with(report("session", drops), `"2:50:100"`), "startup-throttle is still confirmed: The log tells of drops."},
+		"it counts another number":   {with(report("session", drops), `{"count":9,"max":9}`), with(report("session", drops), `{"count":8,"max":9}`), "startup-throttle is still confirmed: The log tells of drops."},
+		"it counts to another one":   {with(report("session", drops), `{"count":9,"max":9}`), with(report("session", drops), `{"count":9,"max":99}`), ""},
 		"less harm":                  {report("session", refused), report("session", drops), ""},
 		"refused still":              {with(report("banner", refused), `"2:50:100"`), with(report("banner", refused), `"50:30:100"`), "startup-throttle is still confirmed: The log tells of drops."},
 		"cured":                      {report("banner", hole), report("session"), ""},
