@@ -48,7 +48,7 @@ func span(d time.Duration) string {
 func reloadSSHD() remedy.Step {
 	return remedy.Step{
 		Kind: remedy.Implied, With: map[string]string{"run": "sshd -t && systemctl reload ssh"},
-		Text: "sshd -t && systemctl reload ssh   (the unit is called sshd on RHEL, Fedora and SUSE)",
+		Text: "sshd -t && systemctl reload ssh   (the unit is called sshd on RHEL, Fedora and SUSE; where ssh.socket is active, restart it: open sessions live on)",
 	}
 }
 

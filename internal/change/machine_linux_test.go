@@ -31,9 +31,14 @@ func TestMain(m *testing.M) {
 // A machine is a copy of this one, with a network and processes of its own,
 // that goes away with the test.
 type machine struct {
-	t *testing.T
-	*host.Machine
+	shell
 	made map[string]string // folders that were made for a file
+}
+
+// A shell runs lines on a machine for a test.
+type shell struct {
+	t *testing.T
+	host.Host
 }
 
 func newMachine(t *testing.T) machine {
@@ -52,15 +57,18 @@ func newMachine(t *testing.T) machine {
 		t.Fatal(err)
 	}
 	t.Cleanup(m.Close)
-	return machine{t, m, map[string]string{}}
+	return machine{shell{t, inside{m}}, map[string]string{}}
 }
 
-func (m machine) Run(ctx context.Context, c host.Command) (host.Result, error) {
+// inside is a machine as a host.
+type inside struct{ *host.Machine }
+
+func (m inside) Run(ctx context.Context, c host.Command) (host.Result, error) {
 	c.Inside = m.Namespaces
 	return host.Local{}.Run(ctx, c)
 }
 
-func (m machine) ReadFile(ctx context.Context, name string, limit int) (data []byte, err error) {
+func (m inside) ReadFile(ctx context.Context, name string, limit int) (data []byte, err error) {
 	err = m.Do(func() (err error) {
 		data, err = host.Local{}.ReadFile(ctx, name, limit)
 		return err
@@ -70,7 +78,7 @@ func (m machine) ReadFile(ctx context.Context, name string, limit int) (data []b
 
 // sh runs lines as those of [change.Commands] are run, and returns their status and
 // what they printed.
-func (m machine) sh(lines string, stdin ...byte) (int, string) {
+func (m shell) sh(lines string, stdin ...byte) (int, string) {
 	m.t.Helper()
 	c := host.Command{Argv: []string{"sh", "-c", "set -e\n" + lines}}
 	if stdin != nil {
@@ -84,7 +92,7 @@ func (m machine) sh(lines string, stdin ...byte) (int, string) {
 }
 
 // must runs lines that have to end well.
-func (m machine) must(lines string) string {
+func (m shell) must(lines string) string {
 	m.t.Helper()
 	status, out := m.sh(lines)
 	if status != 0 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -55,7 +56,7 @@ program=${exe:-$program}
 echo "program $program"
 [ -n "$program" ] && echo "version $("$program" -V 2>&1 </dev/null | grep -o 'OpenSSH_[^,]*' | head -n 1)"
 sed -n 's/^ID=/system /p; s/^ID_LIKE=/system /p' /etc/os-release 2>/dev/null
-[ -d /run/systemd/system ] && systemctl show -p Id -p LoadState -p ActiveState -p MainPID -p CanReload -p Accept \
+[ -d /run/systemd/system ] && systemctl show -p Id -p LoadState -p ActiveState -p MainPID -p CanReload -p KillMode -p Accept \
 	ssh.service sshd.service ssh.socket sshd.socket 2>/dev/null | sed 's/^/unit /; s/^unit $/unit-end/'
 echo unit-end
 for s in sshd ssh; do
@@ -65,7 +66,13 @@ for s in sshd ssh; do
 	echo "openrc $s $p"
 done 2>/dev/null
 cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "0A" { print "listens", $2, $10 }'
+[ -n "$all" ] || "$program" -t 2>&1 </dev/null | tr -d '\r' | sed -n 's/^Missing privilege separation directory: /privsep /p'
 exit 0`
+
+// withFolder runs a program that wants the folder $0 as if that were there: only this
+// program sees it. Units of systemd make it when they start sshd, and take it away when
+// they stop it, which those with a socket do whenever nobody comes.
+const withFolder = `mount -t tmpfs -o mode=755 none "${0%/*}" && mkdir -m 755 "$0" && exec "$@"`
 
 // sshd is the one of a machine, as it was found.
 type sshd struct {
@@ -81,6 +88,7 @@ type sshd struct {
 	keeps   int    // the process that OpenRC has for it; 0: that is not known
 	units   []map[string]string
 	listens []listening
+	privsep string // the folder that it needs and that is not there while nothing listens; "" if there is none to miss
 }
 
 // listening is a socket that waits for connections.
@@ -147,6 +155,8 @@ func parseSSHD(out, config string) (*sshd, error) {
 			name, pid, _ := strings.Cut(rest, " ")
 			s.openrc = name
 			s.keeps, _ = strconv.Atoi(pid)
+		case "privsep":
+			s.privsep = rest
 		case "listens":
 			s.listens = append(s.listens, parseListening(rest)...)
 		}
@@ -243,6 +253,9 @@ func serverArguments(args []string) (options []string, config string) {
 	return options, config
 }
 
+// folder is the name of one that a program can be shown.
+var folder = regexp.MustCompile(`^(/[A-Za-z0-9_.-]+){2,}$`)
+
 // command is sshd with its own configuration and options.
 func (s *sshd) command(flags ...string) string {
 	all := append([]string{s.program}, flags...)
@@ -251,6 +264,9 @@ func (s *sshd) command(flags ...string) string {
 	}
 	for _, o := range s.options {
 		all = append(all, "-o", o)
+	}
+	if len(s.units) > 0 && folder.MatchString(s.privsep) {
+		all = append([]string{"unshare", "-m", "sh", "-c", withFolder, s.privsep}, all...)
 	}
 	return words(all...)
 }
@@ -280,6 +296,12 @@ func (s *sshd) service(ports []int) Service {
 		openrc = ""
 	}
 	switch {
+	case s.triggered() != nil:
+		// What systemd listens on for it sshd loses on SIGHUP, and ends. It may run only
+		// later, and then has to take notice of a rollback. What is started five times in
+		// ten seconds systemd starts no more, unless the count begins anew.
+		name := host.Quote(s.triggered()["Id"])
+		v.Reload = guarded("systemctl is-active -q "+name, "systemctl reset-failed "+name+" 2>/dev/null || :; systemctl restart "+name)
 	case service != nil && service["CanReload"] == "no":
 		v.Reload = guarded("systemctl is-active -q "+host.Quote(service["Id"]), "systemctl kill -s HUP --kill-who=main "+host.Quote(service["Id"]))
 	case service != nil:
@@ -292,6 +314,8 @@ func (s *sshd) service(ports []int) Service {
 	}
 	// Where a reload ended sshd, it is begun again as it was.
 	switch {
+	case socket != nil:
+		v.Start = "systemctl reset-failed " + host.Quote(socket["Id"]) + " 2>/dev/null || :\nsystemctl start " + host.Quote(socket["Id"])
 	case service != nil:
 		v.Start = "systemctl reset-failed " + host.Quote(service["Id"]) + " 2>/dev/null || :\nsystemctl start " + host.Quote(service["Id"])
 	case openrc != "":
@@ -308,6 +332,32 @@ func (s *sshd) service(ports []int) Service {
 		v.Serves, v.Alive = s.listening(ports, false), s.listening(ports, true)
 	}
 	return v
+}
+
+// cuts says why sshd cannot take notice of its files without cutting sessions; "" if
+// it can.
+func (s *sshd) cuts() string {
+	service := s.triggered()
+	if service == nil || service["KillMode"] == "process" {
+		return ""
+	}
+	return fmt.Sprintf("systemd listens for sshd (%s), so that %s has to be started anew, and with KillMode=%s that would end every session: set KillMode=process there, or do it by hand when nobody is logged in",
+		s.unit(".socket")["Id"], service["Id"], service["KillMode"])
+}
+
+// triggered is the service that systemd starts when somebody connects, and that then
+// serves all; nil where there is none, or one for each connection.
+func (s *sshd) triggered() map[string]string {
+	socket := s.unit(".socket")
+	if socket == nil || socket["Accept"] == "yes" {
+		return nil
+	}
+	for _, u := range s.units {
+		if u["LoadState"] == "loaded" && u["Id"] == strings.TrimSuffix(socket["Id"], ".socket")+".service" {
+			return u
+		}
+	}
+	return nil
 }
 
 // words makes a command line of words.

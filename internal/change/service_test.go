@@ -18,6 +18,7 @@ func TestService(t *testing.T) {
 		return "unit " + strings.ReplaceAll(lines, "\n", "\nunit ") + "\nunit-end\n"
 	}
 	const titled = " /usr/sbin/sshd sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups\n"
+	const restarts = "if systemctl is-active -q 'ssh.service'; then systemctl reset-failed 'ssh.service' 2>/dev/null || :; systemctl restart 'ssh.service'; fi"
 	for _, c := range []struct{ name, said, reload, alive, command string }{
 		{"systemd", "listener 77" + titled + unit("Id=ssh.service\nLoadState=loaded\nActiveState=active\nMainPID=77\nCanReload=yes") + listens,
 			"if systemctl is-active -q 'ssh.service'; then systemctl reload 'ssh.service'; fi", "0016", "'/usr/sbin/sshd' '-t'"},
@@ -27,7 +28,10 @@ func TestService(t *testing.T) {
 			"", "systemctl is-active -q 'ssh.socket'", ""},
 		{"the socket starts the service", "listener 77" + titled + unit("Id=ssh.service\nLoadState=loaded\nActiveState=active\nMainPID=77\nCanReload=yes") +
 			unit("Id=ssh.socket\nLoadState=loaded\nActiveState=active\nAccept=no") + listens,
-			"if systemctl is-active -q 'ssh.service'; then systemctl reload 'ssh.service'; fi", "systemctl is-active -q 'ssh.socket'", ""},
+			restarts, "systemctl is-active -q 'ssh.socket'", ""},
+		{"nobody has come to the socket", "privsep /run/sshd\n" + unit("Id=ssh.service\nLoadState=loaded\nActiveState=inactive\nMainPID=0\nCanReload=yes") +
+			unit("Id=ssh.socket\nLoadState=loaded\nActiveState=active\nAccept=no") + listens,
+			restarts, "systemctl is-active -q 'ssh.socket'", "'/run/sshd' '/usr/sbin/sshd' '-t'"},
 		{"OpenRC", "listener 77" + titled + "openrc sshd 77\n" + listens,
 			"if rc-service 'sshd' status >/dev/null 2>&1; then rc-service 'sshd' reload; fi", "0016", ""},
 		{"OpenRC keeps another one", "listener 77" + titled + "openrc sshd 78\n" + listens,
@@ -55,11 +59,11 @@ func TestService(t *testing.T) {
 		if serves := strings.Contains(v.Alive, "/proc/net/tcp"); serves != (v.Serves != "") || strings.Contains(v.Serves, "4711") {
 			t.Errorf("%s: served by %q", c.name, v.Serves)
 		}
-		if !strings.Contains(v.Validate, c.command) || strings.Contains(v.Reload, "restart") {
+		if !strings.Contains(v.Validate, c.command) || strings.Contains(v.Reload, "restart") && c.reload != restarts {
 			t.Errorf("%s: %+v", c.name, v)
 		}
 		starts := map[string]string{"systemd": "systemctl start 'ssh.service'", "OpenRC": "rc-service 'sshd' start", "a plain process": `'/opt/ssh/sshd' '-f' '/opt/it'\''s' '-o' 'UseDNS=no' '-o' 'Port=2222'`}
-		if want, told := starts[c.name]; told && !strings.HasSuffix(v.Start, want) || (v.Start == "") != (v.Reload == "") {
+		if want, told := starts[c.name]; told && !strings.HasSuffix(v.Start, want) || (v.Start == "") != (v.Alive == "") {
 			t.Errorf("%s: starts by %q, want %q", c.name, v.Start, want)
 		}
 		if !s.release.Debian || s.release.Minor != 2 {
@@ -69,6 +73,12 @@ func TestService(t *testing.T) {
 			if out, err := exec.Command("sh", "-n", "-c", lines).CombinedOutput(); err != nil {
 				t.Errorf("%s: %q is no sh: %s", c.name, lines, out)
 			}
+		}
+	}
+	for mode, cuts := range map[string]bool{"process": false, "control-group": true, "mixed": true} {
+		said := unit("Id=ssh.service\nLoadState=loaded\nActiveState=inactive\nKillMode="+mode) + unit("Id=ssh.socket\nLoadState=loaded\nActiveState=active\nAccept=no")
+		if s, err := parseSSHD(head+said, ""); err != nil || (s.cuts() != "") != cuts {
+			t.Errorf("KillMode=%s: cuts sessions: %q, %v", mode, s.cuts(), err)
 		}
 	}
 	if _, err := parseSSHD("uid 0\nkernel Linux\nprogram \n", ""); err == nil {

@@ -3,6 +3,7 @@ package change
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -64,6 +65,9 @@ func SSHDConfig(ctx context.Context, m host.Host, request sshconf.ServerRequest,
 		return c, err
 	}
 	c.Notes = append(c.Notes, slices.Concat(e.Notes, e.Warnings, s.notes(set))...)
+	if why := s.cuts(); why != "" {
+		return c, errors.New(why)
+	}
 	c.Services = []Service{s.service(ports(before))}
 	c.Verify = proofs("sshd -T", s.command("-T", "-C", s.spec(env, request, e)), e.Placed)
 	return c, nil

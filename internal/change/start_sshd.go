@@ -73,19 +73,34 @@ func StartSSHD(ctx context.Context, m host.Host) (Change, error) {
 		done = listener + `[ -n "$pid" ] && [ -z "$stale" ]`
 	}
 	c.Verify = []Verification{{Title: "sshd runs", Run: "n=0\nuntil " + inOne(done) + "; do n=$((n+1)); [ $n -lt 5 ] || exit 1; sleep 1; done"}}
-	c.Effects = []Effect{{Title: c.Title, Commands: &Commands{Done: done, Apply: "sshd -t\n" + fill(start), Undo: undo}}}
+	c.Effects = []Effect{{Title: c.Title, Commands: &Commands{Done: done, Apply: tested + fill(start), Undo: undo}}}
 	return c, nil
 }
 
+// tested lets nothing be started that does not take its configuration. What is
+// started makes the folder that sshd wants, if it is not there all the time.
+const tested = `said=$(sshd -t 2>&1) || case $said in
+'Missing privilege separation directory: /'*/*) unshare -m sh -c '` + withFolder + `' "$(printf %s "${said#*: }" | tr -d '\r')" sshd -t ;;
+*) printf '%s\n' "$said" >&2; exit 1 ;;
+esac
+`
+
 // inOne makes lines one command, whose status is that of the last one.
 func inOne(lines string) string { return "{ " + strings.TrimSpace(lines) + "\n}" }
+
+// stopTriggered stops the sshd that a socket has started since: it would go on
+// listening. Those that serve one connection each are sessions, and live on; where
+// stopping it would end sessions, it is not done.
+const stopTriggered = `for u in $(systemctl show -p Triggers NAME | sed 's/^Triggers=//'); do
+	case $u,$(systemctl show -p KillMode "$u") in *@*) ;; *=process) systemctl stop "$u" ;; esac
+done`
 
 // starters are the ways in which an sshd is started. systemd and the scripts
 // end the listener alone; so does a signal to it.
 var starters = map[string]struct{ done, start, renew, stop, forget string }{
 	"systemd": {
 		done: "systemctl is-active -q NAME", start: "systemctl reset-failed NAME 2>/dev/null || :\nsystemctl start NAME",
-		renew: "systemctl restart NAME", stop: "systemctl stop NAME",
+		renew: "systemctl restart NAME", stop: "systemctl stop NAME\n" + stopTriggered,
 	},
 	"script": {
 		done: listener + `[ -n "$pid" ]`, start: "/etc/init.d/NAME start >/dev/null 2>&1",

@@ -4,13 +4,9 @@ package commit
 
 import (
 	"context"
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -20,91 +16,16 @@ import (
 	"sshtay/internal/testenv"
 )
 
-// bootScript has a real systemd come up as process 1 of namespaces of its own,
-// with the tree in $1 as its system; what it writes stays in $2.
-const bootScript = `
-set -eu
-mkdir -p "$2/up" "$2/work" "$2/root"
-mount --make-rprivate /
-mount -t overlay -o "lowerdir=$1,upperdir=$2/up,workdir=$2/work" none "$2/root"
-cd "$2/root"
-mount -t proc proc proc
-mount -t sysfs -o ro sysfs sys
-mount -t cgroup2 cgroup2 sys/fs/cgroup
-mount -t tmpfs -o mode=755 none run
-mount -t tmpfs -o mode=755 none dev
-for d in null zero full random urandom tty; do : >"dev/$d"; mount --bind "/dev/$d" "dev/$d"; done
-mkdir dev/pts dev/shm
-mount -t devpts -o newinstance,ptmxmode=666 devpts dev/pts
-ln -s pts/ptmx dev/ptmx
-ln -s /proc/self/fd dev/fd
-echo 0123456789abcdef0123456789abcdef >etc/machine-id
-mkdir -p old
-pivot_root . old
-exec env -i container=sshtay PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot . sh -c 'umount -l /old; exec /usr/lib/systemd/systemd --system --unit=multi-user.target </dev/null'
-`
-
 // A booted machine is one whose process 1 is a real systemd.
 type booted struct {
 	host.Local
-	t    *testing.T
-	tree string
-	dir  string
-	pid  int // of its process 1
-	wait func()
+	*testenv.Systemd
+	t *testing.T
 }
 
 func (b *booted) Run(ctx context.Context, c host.Command) (host.Result, error) {
-	c.Argv = append([]string{"nsenter", "-t", strconv.Itoa(b.pid), "-m", "-p", "-u", "-i", "-n", "-C", "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"}, c.Argv...)
+	c.Argv = b.Inside(c.Argv...)
 	return b.Local.Run(ctx, c)
-}
-
-func (b *booted) boot() {
-	b.t.Helper()
-	cmd := exec.Command("unshare", "--pid", "--mount", "--cgroup", "--uts", "--ipc", "--net", "--fork", "sh", "-c", bootScript, "sh", b.tree, b.dir)
-	log, err := os.Create(b.dir + ".log")
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	cmd.Stdout, cmd.Stderr = log, log
-	if err := cmd.Start(); err != nil {
-		b.t.Fatal(err)
-	}
-	ended := make(chan struct{})
-	go func() {
-		cmd.Wait()
-		close(ended)
-	}()
-	b.wait = func() { <-ended }
-	b.pid = 0
-	said := ""
-	for end := time.Now().Add(90 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		if b.pid == 0 {
-			data, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", cmd.Process.Pid, cmd.Process.Pid))
-			pid, _ := strconv.Atoi(strings.TrimSpace(string(data)))
-			if name, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid)); string(name) == "systemd\n" {
-				b.pid = pid
-			}
-		}
-		if b.pid != 0 {
-			if said, _ = b.sh("systemctl is-system-running"); strings.HasPrefix(said, "running") || strings.HasPrefix(said, "degraded") {
-				return
-			}
-		}
-		if time.Now().After(end) {
-			data, _ := os.ReadFile(log.Name())
-			b.powerCut()
-			b.t.Fatalf("systemd does not come up: %s %s", said, data)
-		}
-	}
-}
-
-func (b *booted) powerCut() {
-	if b.pid != 0 {
-		syscall.Kill(b.pid, syscall.SIGKILL)
-		b.wait()
-	}
-	b.pid = 0
 }
 
 func (b *booted) sh(script string) (string, int) {
@@ -136,20 +57,11 @@ func (b *booted) await(what, script string) {
 // before sshd starts.
 func TestSystemd(t *testing.T) {
 	t.Parallel()
-	testenv.NeedRoot(t)
-	testenv.Need(t, "unshare", "nsenter", "pivot_root")
 	tree, err := lab.Debian13(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, err := os.MkdirTemp("/var/tmp", "sshtay-systemd-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir); os.Remove(dir + ".log") })
-	b := &booted{t: t, tree: tree, dir: dir}
-	b.boot()
-	t.Cleanup(b.powerCut)
+	b := &booted{Systemd: testenv.BootSystemd(t, tree), t: t}
 
 	old, err := os.ReadFile(filepath.Join(tree, "/etc/ssh/sshd_config"))
 	if err != nil {
@@ -204,8 +116,8 @@ func TestSystemd(t *testing.T) {
 
 	apply(transaction("restart", time.Hour))
 	b.sh(": >/root/kill; sync") // at the start, too, it is killed once
-	b.powerCut()
-	b.boot()
+	b.PowerCut()
+	b.Boot()
 	isAsBefore("restart", "the machine was restarted")
 	wasKilled()
 	if out, _ := b.sh("journalctl -b --no-pager -o cat"); strings.Contains(out, "ordering cycle") {

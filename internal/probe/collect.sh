@@ -196,8 +196,8 @@ starts() {
 services() {
 	if have systemctl && [ -d /run/systemd/system ]; then
 		mark units
-		lim 2 systemctl show -p Id -p LoadState -p ActiveState -p SubState -p Result -p MainPID -p Accept -p NConnections -p MaxConnections -p UnitFileState \
-			ssh.service sshd.service ssh.socket sshd.socket
+		lim 2 systemctl show -p Id -p LoadState -p ActiveState -p SubState -p Result -p MainPID -p Accept -p NConnections -p MaxConnections -p UnitFileState -p RuntimeDirectory \
+			ssh.service sshd.service ssh.socket sshd.socket ssh@0.service sshd@0.service
 	else
 		starts
 	fi

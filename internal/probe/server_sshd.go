@@ -155,10 +155,17 @@ func (r *reading) untested() {
 	r.missDeep(fact.SSHDConfigError)
 }
 
+// noFolder is what sshd says where its privilege separation directory is missing.
+const noFolder = "Missing privilege separation directory"
+
 // keys says whether sshd would start: what sshd -t thinks, the host keys it
 // could load, and its privilege separation directory.
 func (r *reading) keys() {
 	status, said, tested := r.named("sshd-t")
+	if tested && strings.Contains(said, noFolder) && r.makesFolder() {
+		tested, said = false, ""
+		r.miss("no sshd runs while nobody is connected, and the folder that it wants is made when one is started", fact.SSHDNoPrivsepDir)
+	}
 	if !tested {
 		r.untested()
 	}
@@ -181,7 +188,7 @@ func (r *reading) keys() {
 		r.missDeep(fact.SSHDHostKeys)
 	}
 	switch {
-	case strings.Contains(said, "Missing privilege separation directory"):
+	case strings.Contains(said, noFolder):
 		fact.SSHDNoPrivsepDir.Put(r.facts, true, r.source("sshd -t"))
 	case tested && status == "0":
 		fact.SSHDNoPrivsepDir.Put(r.facts, false, r.source("sshd -t"))

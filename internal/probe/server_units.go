@@ -12,7 +12,7 @@ func (r *reading) service() {
 	var service, socket unit
 	for _, u := range r.units() {
 		switch {
-		case u["LoadState"] != "loaded":
+		case u["LoadState"] != "loaded", u.template():
 		case strings.HasSuffix(u["Id"], ".socket") && u["ActiveState"] != "inactive":
 			socket = u
 		case strings.HasSuffix(u["Id"], ".service") && service == nil:
@@ -33,7 +33,7 @@ func (r *reading) enabled() {
 		return
 	}
 	for _, u := range r.units() {
-		if u["UnitFileState"] == "enabled" {
+		if u["UnitFileState"] == "enabled" && !u.template() {
 			fact.SSHDEnabled.Put(r.facts, true, r.source(u.shown()))
 			return
 		}
@@ -41,6 +41,20 @@ func (r *reading) enabled() {
 	if l, ok := r.line("starts"); ok && strings.HasPrefix(l, "/etc/") {
 		fact.SSHDEnabled.Put(r.facts, true, r.source(visible.Line(l, 100)))
 	}
+}
+
+// makesFolder says that nothing of sshd runs because nobody is connected: systemd
+// listens, and a unit makes the folder that sshd wants each time when it starts one.
+func (r *reading) makesFolder() bool {
+	socket, makes := false, false
+	for _, u := range r.units() {
+		if strings.HasSuffix(u["Id"], ".socket") {
+			socket = socket || u["ActiveState"] == "active"
+		} else {
+			makes = makes || u["RuntimeDirectory"] != ""
+		}
+	}
+	return socket && makes && !r.listens()
 }
 
 func (r *reading) activation(socket unit) {
@@ -116,6 +130,9 @@ func (r *reading) units() []unit {
 	}
 	return all
 }
+
+// template says that it stands for those that a socket starts for each connection.
+func (u unit) template() bool { return strings.Contains(u["Id"], "@") }
 
 // shown is the command that a unit was read with.
 func (u unit) shown() string { return "systemctl show " + u["Id"] }

@@ -51,3 +51,35 @@ func TestEnabled(t *testing.T) {
 		}
 	}
 }
+
+// TestFolderThatIsMade: while systemd listens and nobody is connected, sshd's folder is
+// not there, and nothing is wrong with that; unless nobody would make it.
+func TestFolderThatIsMade(t *testing.T) {
+	const (
+		missing  = "Missing privilege separation directory: /run/sshd\r\n"
+		socket   = "Id=ssh.socket\nLoadState=loaded\nActiveState=active\nAccept=no\n\n"
+		service  = "Id=ssh.service\nLoadState=loaded\nActiveState=inactive\nRuntimeDirectory=sshd\n"
+		each     = "Id=ssh.socket\nLoadState=loaded\nActiveState=active\nAccept=yes\n\nId=sshd@0.service\nLoadState=loaded\nActiveState=inactive\nRuntimeDirectory=sshd\n"
+		listener = "sshd: /usr/sbin/sshd -D [listener] 0 of 10-100 startups"
+	)
+	for name, c := range map[string]struct {
+		units, title, bad string
+		fault             bool
+	}{
+		"nobody connected":             {socket + service, "", "", false},
+		"one for each connection":      {each, "", "", false},
+		"nobody makes it":              {socket + "Id=ssh.service\nLoadState=loaded\nActiveState=inactive\n", "", "", true},
+		"sshd runs":                    {socket + service, listener, "", true},
+		"nothing listens":              {service, "", "", true},
+		"and the configuration is bad": {socket + service, "", "/etc/ssh/sshd_config line 3: Bad configuration option: x\n", false},
+	} {
+		r := &reading{sections: map[string]string{"units": c.units, "sshd-t 255": missing, "sshd-T 255": c.bad, "hostkeys": ""}, env: map[string]string{"title": c.title}, facts: &fact.Set{}, root: true, whole: true}
+		r.keys()
+		if got, _ := fact.SSHDNoPrivsepDir.Get(r.facts); got != c.fault {
+			t.Errorf("%s: missing: %v", name, got)
+		}
+		if got, _ := fact.SSHDConfigError.Get(r.facts); (got != "") != (c.fault || c.bad != "") {
+			t.Errorf("%s: the configuration: %q", name, got)
+		}
+	}
+}
