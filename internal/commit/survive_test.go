@@ -99,9 +99,15 @@ func (c *trial) live(s story) (reached bool) {
 	return reached
 }
 
+// mostPatience is how long another's change may have to wait for its confirmation
+// before it is the next one's turn, and then to be put back.
+const mostPatience = DefaultPatience + time.Minute
+
 // nextComes is the next administrator: within a time that follows from the
-// patience it is his turn.
+// patience it is his turn. He looks again when some change has come to its end, and
+// every second, for it may be he who finds that its time is over.
 func (c *trial) nextComes(s story) {
+	limit := time.Now().Add(mostPatience)
 	for i := 1; ; i++ {
 		next := Transaction{ID: fmt.Sprintf("n%d", i), Title: "the next", By: "carol", Changes: []change.Change{{Effects: []change.Effect{c.create("carols", "carol\n", 0o644)}}}}
 		o, err := Apply(c.t.Context(), c.m, next)
@@ -112,11 +118,20 @@ func (c *trial) nextComes(s story) {
 			}
 			c.await("all processes leave", func() bool { return len(c.procs()) == 0 })
 			return
-		case err != nil || o.Code != Locked || i > 90:
+		case err != nil || o.Code != Locked || time.Now().After(limit):
 			c.t.Fatalf("%v: it is never the next one's turn: %v, %v\n%s", s, err, o.Err(), c.records())
 		}
-		time.Sleep(time.Second)
+		ended := c.ended() // with that of the refused try
+		for again := time.Now().Add(time.Second); c.ended() == ended && time.Now().Before(again); {
+			time.Sleep(5 * time.Millisecond)
+		}
 	}
+}
+
+// ended counts the changes that have come to their end.
+func (c *trial) ended() int {
+	all, _ := filepath.Glob(c.state + "/*/end")
+	return len(all)
 }
 
 // judge holds the machine to what was promised.
