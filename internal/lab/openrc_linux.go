@@ -84,7 +84,7 @@ func (l *Live) startOpenRC(m *machine) error {
 	}
 	r, err := m.run(l.ctx, root, host.Command{Argv: UnpackOpenRC, Stdin: bytes.NewReader(archive)})
 	if err != nil || r.Exit != 0 {
-		return fmt.Errorf("unpacking OpenRC on %s: %w: %s", m.name, err, tail(r.Stderr))
+		return fmt.Errorf("unpacking OpenRC on %s: %v: %s", m.name, err, tail(r.Stderr))
 	}
 	if err := m.script(l.ctx, root, []byte(openrcBoot)); err != nil {
 		return err

@@ -187,6 +187,8 @@ func (s *Scenario) complete(mended bool) error {
 		return errors.New("has a fault, but ssh ends well with it: let it run something that does not")
 	case s.Want.First == Healthy && s.Fix != nil && !s.Fix.Nothing:
 		return errors.New("is called healthy, and has nothing to be mended: say `changes = nothing`")
+	case s.World.Init != "" && s.World.Server.Kind != "system", s.Mended.Init != "" && s.Mended.Server.Kind != "system":
+		return errors.New("an init starts the system's own sshd, and no other server")
 	case s.Fix != nil && !s.Fix.Nothing && s.Fix.Exit == exitUndone:
 		return errors.New("the fix undoes what it did: say `changes = nothing`")
 	case s.Fix != nil && s.Fix.Nothing && len(s.Fix.Says) == 0:

@@ -131,6 +131,7 @@ func TestParseRefuses(t *testing.T) {
 		{"a script", replace("-- client:ssh_config --", "-- client:afterwards --"), "afterwards"},
 		{"a mode", replace("0755", "0799"), "0799"},
 		{"a server", replace("server = reset 40", "server = apache"), "apache"},
+		{"an init that would start another server", replace("server = reset 40", "server = reset 40\ninit = openrc"), "an init"},
 		{"a ratio", replace("loss = 2%", "loss = 200%"), "200%"},
 		{"a time", replace("within = 3s", "within = 3"), "3"},
 		{"a rate", replace("1.5Mbit", "1.5MB"), "1.5MB"},
