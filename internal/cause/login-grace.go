@@ -230,7 +230,7 @@ func fixLoginGrace(v *fact.View) []remedy.Remedy {
 	}
 	if useDNS, _ := fact.UseDNS.In(v); useDNS {
 		plans = append(plans, remedy.Remedy{
-			ID: "no-name-lookup", Unless: []string{"longer-grace"}, Side: remedy.Server, Risk: remedy.ReloadsSSHD, Cures: fact.LoginAuthTime.Name(),
+			ID: "no-name-lookup", Unless: []string{"longer-grace"}, Side: remedy.Server, Risk: remedy.ReloadsSSHD, Cures: fact.UseDNS.Name(),
 			Summary: "let sshd look up no client's name: a dead name server holds every login up (a from= or Match Host by name then needs the address)",
 			Steps:   setSSHD("UseDNS", "no"),
 		})

@@ -66,7 +66,10 @@ func StartSSHD(ctx context.Context, m host.Host) (Change, error) {
 	how := starters[by]
 	fill := func(line string) string { return strings.ReplaceAll(line, "NAME", name) }
 	done := fill(how.done)
-	start, undo := how.start, fmt.Sprintf("if %s; then %s; else %s; fi", inOne(done), fill(how.stop), fill(cmp.Or(how.forget, ":")))
+	// One that has just begun may not be seen yet, or be seen as the process that it
+	// leaves behind.
+	stop := fmt.Sprintf("n=0\nwhile %s && [ $n -lt 20 ]; do\n%s || :\nn=$((n+1)); sleep 0.1 || sleep 1\ndone\n! %s", inOne(done), inOne(fill(how.stop)), inOne(done))
+	start, undo := how.start, fmt.Sprintf("if %s; then\n%s\nelse %s; fi", inOne(done), stop, fill(cmp.Or(how.forget, ":")))
 	if state == "stale" {
 		c.Title, start, undo = "let sshd become the program that is installed now", how.renew, ":" // the old program is gone
 		c.Notes = append(c.Notes, "a rollback leaves the new program running: the old one is no longer there")
@@ -79,10 +82,8 @@ func StartSSHD(ctx context.Context, m host.Host) (Change, error) {
 
 // tested lets nothing be started that does not take its configuration. What is
 // started makes the folder that sshd wants, if it is not there all the time.
-const tested = `said=$(sshd -t 2>&1) || case $said in
-'Missing privilege separation directory: /'*/*) unshare -m sh -c '` + withFolder + `' "$(printf %s "${said#*: }" | tr -d '\r')" sshd -t ;;
-*) printf '%s\n' "$said" >&2; exit 1 ;;
-esac
+const tested = `said=$(sshd -t 2>&1) || case $said in 'Missing privilege separation directory: /'*/*) ` +
+	`unshare -m sh -c '` + withFolder + `' "$(printf %s "${said#*: }" | tr -d '\r')" sshd -t ;; *) printf '%s\n' "$said" >&2; exit 1 ;; esac
 `
 
 // inOne makes lines one command, whose status is that of the last one.

@@ -77,6 +77,10 @@ func TestComparison(t *testing.T) {
 		r.Facts = map[string]Fact{"server.max_startups": {Value: []byte(value)}}
 		return r
 	}
+	took := func(r Report, seconds string) Report {
+		r.Facts = map[string]Fact{"login.auth_time": {Value: []byte(seconds)}}
+		return r
+	}
 	refused := drops
 	refused.Impact = "breaks"
 	for name, c := range map[string]struct {
@@ -87,6 +91,7 @@ func TestComparison(t *testing.T) {
 		"nothing changed":            {with(report("session", drops), `"2:50:100"`), with(report("session", drops), `"2:50:100"`), "startup-throttle is still confirmed: The log tells of drops."},
 		"it counts another number":   {with(report("session", drops), `{"count":9,"max":9}`), with(report("session", drops), `{"count":8,"max":9}`), "startup-throttle is still confirmed: The log tells of drops."},
 		"it counts to another one":   {with(report("session", drops), `{"count":9,"max":9}`), with(report("session", drops), `{"count":9,"max":99}`), ""},
+		"it took another time":       {took(report("session", drops), "1.25"), took(report("session", drops), "1.3"), "startup-throttle is still confirmed: The log tells of drops."},
 		"less harm":                  {report("session", refused), report("session", drops), ""},
 		"refused still":              {with(report("banner", refused), `"2:50:100"`), with(report("banner", refused), `"50:30:100"`), "startup-throttle is still confirmed: The log tells of drops."},
 		"cured":                      {report("banner", hole), report("session"), ""},
@@ -97,7 +102,7 @@ func TestComparison(t *testing.T) {
 		"a risk that was there":      {report("session", hole, risk), report("session", risk), ""},
 		"a risk that was not before": {report("session", hole), report("session", risk), ""},
 	} {
-		got := InSentences(Comparison{Before: c.before, After: c.after, Mended: map[string][]string{"path-mtu": {"path.mtu_from_server"}, "startup-throttle": {"server.max_startups"}}}.Still())
+		got := InSentences(Comparison{Before: c.before, After: c.after, Mended: map[string][]string{"path-mtu": {"path.mtu_from_server"}, "startup-throttle": {"server.max_startups", "login.auth_time"}}}.Still())
 		if got != c.still {
 			t.Errorf("%s: still %q, want %q", name, got, c.still)
 		}
