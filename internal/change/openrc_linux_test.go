@@ -57,7 +57,7 @@ func newAtOpenRC(t *testing.T, name string) served {
 		t.Fatal(err)
 	}
 	m := served{newMachine(t).shell, name}
-	if r, err := m.Run(t.Context(), host.Command{Argv: lab.UnpackOpenRC, Stdin: bytes.NewReader(archive)}); err != nil || r.Exit != 0 {
+	if r, err := m.Run(t.Context(), host.Command{Argv: lab.Unpack, Stdin: bytes.NewReader(archive)}); err != nil || r.Exit != 0 {
 		t.Fatalf("%v: %s", err, r.Stderr)
 	}
 	setup := booted

@@ -309,8 +309,7 @@ func (s *sshd) service(ports []int) Service {
 	case openrc != "":
 		v.Reload = guarded("rc-service "+host.Quote(openrc)+" status >/dev/null 2>&1", "rc-service "+host.Quote(openrc)+" reload")
 	case plain:
-		// One that is there no more was started again, and has read its files.
-		v.Reload = guarded(fmt.Sprintf(`[ "$(cat /proc/%d/comm 2>/dev/null)" = sshd ]`, s.pid), fmt.Sprintf("kill -HUP %d", s.pid))
+		v.Reload = hangUp(s.pid)
 	}
 	// Where a reload ended sshd, it is begun again as it was.
 	switch {
@@ -332,6 +331,13 @@ func (s *sshd) service(ports []int) Service {
 		v.Serves, v.Alive = s.listening(ports, false), s.listening(ports, true)
 	}
 	return v
+}
+
+// hangUp has a listener that nobody keeps take notice: this one, or where it is there no
+// more the only one that there is. A machine's start may have begun it before a rollback.
+// Its number may be that of a session by now, which is not to be ended.
+func hangUp(pid int) string {
+	return fmt.Sprintf("%s\np=$(listeners | awk -v was=%d '{ n++; p = $1 } $1 == was { is = 1 } END { if (is) print was; else if (n == 1) print p }')\n[ -z \"$p\" ] || kill -HUP \"$p\"", strings.TrimSpace(listeners), pid)
 }
 
 // cuts says why sshd cannot take notice of its files without cutting sessions; "" if

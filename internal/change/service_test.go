@@ -35,12 +35,12 @@ func TestService(t *testing.T) {
 		{"OpenRC", "listener 77" + titled + "openrc sshd 77\n" + listens,
 			"if rc-service 'sshd' status >/dev/null 2>&1; then rc-service 'sshd' reload; fi", "0016", ""},
 		{"OpenRC keeps another one", "listener 77" + titled + "openrc sshd 78\n" + listens,
-			`if [ "$(cat /proc/77/comm 2>/dev/null)" = sshd ]; then kill -HUP 77; fi`, "0016", ""},
+			hangUp(77), "0016", ""},
 		{"a plain process", "listener 800 /opt/ssh/sshd sshd: /opt/ssh/sshd -D -f /opt/it's -o UseDNS=no -p 2222 [listener] 0 of 10-100 startups\nlistens 0100007F:08AE 9\n",
-			`if [ "$(cat /proc/800/comm 2>/dev/null)" = sshd ]; then kill -HUP 800; fi`, "08AE", `'/opt/ssh/sshd' '-t' '-f' '/opt/it'\''s' '-o' 'UseDNS=no' '-o' 'Port=2222'`},
+			hangUp(800), "08AE", `'/opt/ssh/sshd' '-t' '-f' '/opt/it'\''s' '-o' 'UseDNS=no' '-o' 'Port=2222'`},
 		{"another's beside the service", "listener 77" + titled + "listener 800 /usr/sbin/sshd /usr/sbin/sshd -f /x/config\n" +
 			unit("Id=ssh.service\nLoadState=loaded\nActiveState=active\nMainPID=77\nCanReload=yes") + listens,
-			`if [ "$(cat /proc/800/comm 2>/dev/null)" = sshd ]; then kill -HUP 800; fi`, "0016", "'/usr/sbin/sshd' '-t' '-f' '/x/config'"},
+			hangUp(800), "0016", "'/usr/sbin/sshd' '-t' '-f' '/x/config'"},
 		{"launchd", "kernel Darwin\n", "", "", ""},
 		{"nobody listens", "", "", "", ""},
 	} {

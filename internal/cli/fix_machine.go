@@ -32,6 +32,10 @@ func (sh *shell) machine(ctx context.Context, side remedy.Side, o fixOptions) (f
 // there is a terminal for it.
 func (sh *shell) remote(ctx context.Context, o fixOptions) (fixSide, error) {
 	e, was := o.ahead.take()
+	if was && o.through != nil { // it would be stuck as soon as much is sent
+		e.m.Close()
+		was = false
+	}
 	if !was {
 		o.terminal = sh.mayAsk()
 		e = logInto(ctx, o)
