@@ -142,7 +142,8 @@ undo_file() {
 		levels=$(sed -n "s/^made=$n //p" "$DIR/record" 2>/dev/null | tail -n 1)
 		gone=$folder
 		while [ "${levels:-0}" -gt 0 ]; do
-			rmdir "$gone" 2>/dev/null
+			# One that somebody has put something into stays.
+			rmdir "$gone" 2>/dev/null || [ ! -d "$gone" ] || [ -n "$(ls -A "$gone" 2>/dev/null)" ] || return 1
 			gone=${gone%/*} levels=$((levels - 1))
 		done
 		return 0
