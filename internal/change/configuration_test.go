@@ -223,7 +223,7 @@ func TestSSHDConfig(t *testing.T) {
 		t.Errorf("nothing is said of the Match block: %q", c.Notes)
 	}
 	v := c.Services[0]
-	if want := fmt.Sprintf("was=%d ", cmd.Process.Pid); !strings.Contains(v.Reload, want) {
+	if want := fmt.Sprintf("p=%d ;;", cmd.Process.Pid); !strings.Contains(v.Reload, want) {
 		t.Fatalf("%q has no %q", v.Reload, want)
 	}
 	if sh(v.Alive) == nil {

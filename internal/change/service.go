@@ -65,7 +65,13 @@ func (s *sshd) service(ports []int) Service {
 // more the only one that there is. A machine's start may have begun it before a rollback.
 // Its number may be that of a session by now, which is not to be ended.
 func hangUp(pid int) string {
-	return fmt.Sprintf("%s\np=$(listeners | awk -v was=%d '{ n++; p = $1 } $1 == was { is = 1 } END { if (is) print was; else if (n == 1) print p }')\n[ -z \"$p\" ] || kill -HUP \"$p\"", strings.TrimSpace(listeners), pid)
+	const script = `%[2]s
+case $(cat /proc/%[1]d/comm 2>/dev/null),$(tr '\0' ' ' 2>/dev/null </proc/%[1]d/cmdline) in
+sshd,*'[listener]'*) p=%[1]d ;;
+*) p=$(listeners | awk -v was=%[1]d '{ n++; p = $1 } $1 == was { is = 1 } END { if (is) print was; else if (n == 1) print p }') ;;
+esac
+[ -z "$p" ] || kill -HUP "$p"`
+	return fmt.Sprintf(script, pid, strings.TrimSpace(listeners))
 }
 
 // cuts says why sshd cannot take notice of its files without cutting sessions; "" if
