@@ -15,10 +15,10 @@ import (
 
 // listeners is a function of sh that prints "PID PROGRAM TITLE" of each sshd that
 // accepts connections here, and not in a container. It is known by its title: the
-// words "[listener]" in it since OpenSSH 8.2, before that the command line as it
-// is. Those of sessions begin with "sshd: " and the user; one that has just begun has
-// the title of its parent for a moment. PROGRAM is followed by "(deleted)" if it is
-// no more the one on disk.
+// words "[listener]" in it since OpenSSH 8.2, which it may just be writing, before that
+// the command line as it is. Those of sessions begin with "sshd: " and the user; one that
+// has just begun has the title of its parent for a moment. PROGRAM is followed by
+// "(deleted)" if it is no more the one on disk.
 const listeners = `
 listeners() {
 	mine=$(readlink /proc/self/ns/net) || :
@@ -26,7 +26,7 @@ listeners() {
 		comm=; read -r comm 2>/dev/null <"$p/comm" || continue
 		[ "$comm" = sshd ] || continue
 		title=$(tr '\0\n' '  ' 2>/dev/null <"$p/cmdline" | head -c 2000) || continue
-		case $title in *'[listener]'*) ;; 'sshd: '* | '' | *' -i '*) continue ;; esac
+		case $title in *'[listener]'* | 'sshd: /'*) ;; 'sshd: '* | '' | *' -i '*) continue ;; esac
 		parent=$(awk '/^PPid:/ { p = $2 } /^NSpid:/ { n = NF } END { print p; exit n > 2 }' "$p/status" 2>/dev/null) || continue
 		net=$(readlink "$p/ns/net" 2>/dev/null) && [ -n "$net" ] && [ "$net" != "$mine" ] && continue
 		exe=$(readlink "$p/exe" 2>/dev/null) || :
