@@ -54,6 +54,7 @@ type mtuRun struct {
 	logins   map[uint64]*loginFlow
 
 	stalled  *fact.Stall
+	allowed  int     // how long segments the connection that is stuck asked the server for
 	server   bracket // to the server
 	client   bracket // from the server
 	fullTo   bool
@@ -102,7 +103,7 @@ func watchMTU(ctx context.Context, env *Env, facts *fact.Set, others <-chan stru
 			case m.byMark():
 				m.env.Marked.Give()
 			case stuck && !m.tried:
-				m.tried, m.stalled = true, &at
+				m.tried, m.stalled, m.allowed = true, &at, m.askedFor(at)
 				experiment.Go(func() { done <- m.experiment(ctx, at) })
 			}
 		}
@@ -132,6 +133,20 @@ func (m *mtuRun) look(ctx context.Context, now time.Time) (fact.Stall, bool) {
 		}
 	}
 	return login, stuck
+}
+
+// askedFor is how long segments the connection that is stuck asked the server for.
+func (m *mtuRun) askedFor(at fact.Stall) int {
+	if at.Where == "handshake" {
+		return m.lastSeen.AdvertisedMSS
+	}
+	most := 0
+	for _, l := range m.logins {
+		if l.stuck == at.Direction {
+			most = max(most, l.info.AdvertisedMSS)
+		}
+	}
+	return most
 }
 
 // silence is what a connection shows on which everything that the server sends

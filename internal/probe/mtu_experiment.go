@@ -106,7 +106,21 @@ func (m *mtuRun) tapWith(ctx context.Context, t trial) error {
 	if m.client, m.fullFrom, err = p.climb(ctx); err != nil || !m.fullFrom {
 		return err
 	}
-	return p.carries(ctx)
+	if err = p.carries(ctx); err == nil {
+		m.askedForLess(p)
+	}
+	return err
+}
+
+// askedForLess is for a kernel that a router has told meanwhile how short our own
+// packets have to be: it asks the server for no longer ones from then on. A
+// session then shows that these pass, and nothing of those that were stuck.
+func (m *mtuRun) askedForLess(p *tap) {
+	info, err := p.Info()
+	if err != nil || m.lossy || m.stalled.Direction != fromServer || m.stalled.Detail == silence || info.AdvertisedMSS >= m.allowed {
+		return
+	}
+	m.client.vanishes, m.fullFrom = m.allowed+headers(p.v4, info.Timestamps), false
 }
 
 // tryLogin logs in with segments below both limits, and carries long data both
