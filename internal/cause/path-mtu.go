@@ -334,16 +334,19 @@ func clampMSS(mss int, cures fact.Any) remedy.Remedy {
 }
 
 func passICMP(six bool, place string, cures fact.Any) remedy.Remedy {
-	rule, what := "nft insert rule inet filter forward icmp type destination-unreachable accept", "ICMP type 3 code 4 (fragmentation needed)"
+	rule, what, family := "nft insert rule inet filter forward icmp type destination-unreachable accept", "ICMP type 3 code 4 (fragmentation needed)", "4"
 	if six {
-		rule, what = "nft insert rule inet filter forward icmpv6 type packet-too-big accept", "ICMPv6 type 2 (packet too big)"
+		rule, what, family = "nft insert rule inet filter forward icmpv6 type packet-too-big accept", "ICMPv6 type 2 (packet too big)", "6"
 	}
+	pass := typed("as root on each router and firewall that is yours, and in the input chain of both ends", rule)
+	pass.Kind, pass.With = remedy.PassICMP, map[string]string{"family": family}
 	steps := []remedy.Step{
-		typed("as root on each router and firewall that is yours, and in the input chain of both ends", rule),
-		advise("with others, send them the two numbers above: which packets pass and which vanish"),
+		pass,
+		note(advise("where the firewall of this machine drops it, or with --side server that of the server, sshtay lets it in there when it is asked to by name: sshtay fix HOST --only path-mtu/pass-icmp")),
+		note(advise("with others, send them the two numbers above: which packets pass and which vanish")),
 	}
 	if place != "" {
-		steps = append(steps, advise("%s", place))
+		steps = append(steps, note(advise("%s", place)))
 	}
 	return byHand("pass-icmp", remedy.Network, cures, "let "+what+" through every firewall on the way: that cures it for everybody", steps...)
 }

@@ -49,6 +49,8 @@ var (
 	network    = "ip link add eth0 type veth peer name eth1; ip link set eth0 addrgenmode none; ip link set eth1 addrgenmode none; ip link set eth1 up; ip address add 192.0.2.5/24 dev eth0; ip -6 address add 2001:db8:1::5/64 dev eth0 nodad; ip link set eth0 up; ip route add default via 192.0.2.1 proto dhcp src 192.0.2.5 metric 100; ip -6 route add default via 2001:db8:1::1 dev eth0\n"
 	routes     = "ip route show table all | sort; ip -6 route show table all | sort; ip link show eth0 | grep -o ' mtu [0-9]*'"
 	ruleset    = "nft list ruleset"
+	tools4     = "iptables -S; iptables -t raw -S; nft list ruleset"
+	tools6     = "ip6tables -S; nft list ruleset"
 	// A table of the kernel's own settings, which belong to the real machine: these are laid over them.
 	table = `for f in nf_conntrack_max nf_conntrack_buckets; do echo 65536 >/run/$f; mount --bind /run/$f /proc/sys/net/netfilter/$f; done
 `
@@ -86,6 +88,13 @@ var promises = []promise{
 	{name: "clamp", make: func(ctx context.Context, m host.Host) (change.Change, error) { return change.MSSClamp(ctx, m, 1240) }, live: ruleset, want: "reboot"},
 	{name: "clamp beside rules", setup: "nft add table inet sshtay; nft add chain inet sshtay in '{ type filter hook prerouting priority raw; }'; nft add rule inet sshtay in tcp dport 22 notrack; nft add table ip other", make: func(ctx context.Context, m host.Host) (change.Change, error) { return change.MSSClamp(ctx, m, 1240) }, live: ruleset},
 	{name: "clamp again, and kept", setup: "nft -f - <<'END'\n" + change.ClampScript(1400) + "END\nmkdir -p /etc/nftables.d; echo 'include \"/etc/nftables.d/*.nft\"' >/etc/nftables.conf", make: func(ctx context.Context, m host.Host) (change.Change, error) { return change.MSSClamp(ctx, m, 1240) }, live: ruleset, want: "/etc/nftables.d/sshtay.nft"},
+	{name: "ICMP", setup: guarded, make: passICMP("4"), live: ruleset, want: "/etc/nftables.conf"},
+	{name: "ICMP for IPv6 beside ICMP", setup: guarded + `nft 'insert rule inet filter input icmp type destination-unreachable icmp code 4 accept comment "sshtay pass-icmp"'
+`, make: passICMP("6"), live: ruleset},
+	{name: "ICMP, half of it there", setup: guarded + `nft 'insert rule ip early in icmp type destination-unreachable icmp code 4 accept comment "sshtay pass-icmp"'
+`, make: passICMP("4"), live: ruleset},
+	{name: "ICMP, iptables", setup: "iptables -N ufw-in; iptables -A ufw-in -p icmp -j REJECT; iptables -A INPUT -i lo -j ACCEPT; iptables -A INPUT -j ufw-in; iptables -t raw -A PREROUTING -p icmp -j DROP\n", make: passICMP("4"), live: tools4, want: "/etc/ufw/before.rules"},
+	{name: "ICMP, ip6tables and nft", setup: guarded + "ip6tables -P INPUT DROP; ip6tables -A INPUT -i lo -j ACCEPT\n", make: passICMP("6"), live: tools6, want: "rules.v6"},
 	{name: "hosts.allow", setup: "printf 'sshd: ALL: deny' >/etc/hosts.allow; chmod 640 /etc/hosts.allow", make: func(ctx context.Context, m host.Host) (change.Change, error) {
 		return change.HostsAllow(ctx, m, client4)
 	}, want: "stands before"},
@@ -106,6 +115,26 @@ var promises = []promise{
 		return change.SocketLimits(ctx, m, map[string]string{"MaxConnections": "256"})
 	}, want: "limits.conf"},
 	{name: "ban", setup: fail2ban + "fail2ban-client set sshd banip 2001:db8::7 2001:db8::70 >/dev/null; fail2ban-client set second banip 203.0.113.9 2001:db8::7 >/dev/null", make: func(ctx context.Context, m host.Host) (change.Change, error) { return change.Unban(ctx, m, client6) }, live: "fail2ban-client banned | tr -d ' ' | tr '[],{}' '\\n\\n\\n\\n\\n' | sort", want: "second, sshd"},
+}
+
+// guarded has three chains that could drop an ICMP error, one of them for IPv4
+// alone, and two that could not.
+const guarded = `nft -f - <<'END'
+table inet filter {
+	chain input { type filter hook input priority 0; policy drop; iif lo accept; tcp dport 22 accept comment "sshtay pass-icmp or not"; }
+	chain checks { meta l4proto { icmp, ipv6-icmp } counter reject; }
+	chain late { type filter hook input priority 10; tcp dport 25 jump checks; }
+	chain output { type filter hook output priority 0; policy drop; accept; }
+}
+table ip early {
+	chain in { type filter hook prerouting priority -300; icmp type != echo-request drop; }
+	chain count { type filter hook prerouting priority -200; counter; }
+}
+END
+`
+
+func passICMP(family string) func(context.Context, host.Host) (change.Change, error) {
+	return func(ctx context.Context, m host.Host) (change.Change, error) { return change.PassICMP(ctx, m, family) }
 }
 
 // fail2ban runs for real, with jails that do nothing but hold addresses.
@@ -149,7 +178,7 @@ chmod +x /usr/local/bin/systemctl
 
 // TestPromises holds every kind of change to the same promises.
 func TestPromises(t *testing.T) {
-	testenv.Need(t, "nft", "ip", "sysctl", "getfacl", "setfacl", "getfattr", "sshd", "ssh-keygen", "fail2ban-client", "mount")
+	testenv.Need(t, "nft", "iptables", "ip6tables", "ip", "sysctl", "getfacl", "setfacl", "getfattr", "sshd", "ssh-keygen", "fail2ban-client", "mount")
 	for _, p := range promises {
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()

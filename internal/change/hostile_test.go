@@ -2,6 +2,8 @@ package change
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -49,6 +51,10 @@ func TestHostileWords(t *testing.T) {
 			},
 			"folder":  func() (Change, error) { return PrivsepDir(t.Context(), says("0 0 "+bad+"\n")) },
 			"starter": func() (Change, error) { return StartSSHD(t.Context(), says("systemd "+bad+"\ndead\n")) },
+			"chain": func() (Change, error) {
+				name, _ := json.Marshal(bad)
+				return PassICMP(t.Context(), says(fmt.Sprintf(`{"nftables": [{"chain": {"family": "ip", "table": "filter", "name": %s, "type": "filter", "hook": "input", "policy": "drop"}}]}`, name)), "4")
+			},
 			"unit": func() (Change, error) {
 				return SocketLimits(t.Context(), says(bad), map[string]string{"MaxConnections": "9"})
 			},
@@ -65,7 +71,7 @@ func TestHostileWords(t *testing.T) {
 					t.Errorf("%s: %q became a command: %s", name, bad, e.Commands.Apply)
 				}
 			}
-			if (name == "jail" || name == "route") && bad != "" && bad != "a\nid" {
+			if (name == "jail" || name == "route" || name == "chain") && bad != "" && bad != "a\nid" {
 				t.Errorf("%s: %q was taken", name, bad)
 			}
 		}

@@ -56,6 +56,9 @@ var kinds = []struct {
 		}
 		return MSSClamp(ctx, m, mss)
 	}},
+	{remedy.PassICMP, false, func(ctx context.Context, m host.Host, _ Request, with map[string]string) (Change, error) {
+		return PassICMP(ctx, m, with["family"])
+	}},
 	{remedy.Ban, false, onAddress(Unban)},
 	{remedy.HostsDeny, false, onAddress(HostsAllow)},
 	{remedy.SocketLimits, true, func(ctx context.Context, m host.Host, _ Request, with map[string]string) (Change, error) {

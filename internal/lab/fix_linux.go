@@ -164,7 +164,7 @@ func (l *Live) sshtay(on, verb, args string) (out string, exit int, err error) {
 
 // listFiles prints each file that a change may touch: its mode, owner, name,
 // what it links to, and the checksum of its content; and the settings of the
-// kernel that our remedies set. What useradd keeps of its own files (passwd-, shadow+),
+// kernel and the rules of nft that our remedies set. What useradd keeps of its own files (passwd-, shadow+),
 // its locks and the accounts of our own tests are those of the system below, where
 // somebody may install a package or run these meanwhile.
 const listFiles = `list() { from=$1; shift; find $from -xdev ! -name mtab ! -name 'known_hosts*' ! -name '*[-+]' ! -name '*.lock' ! -path '/etc/sudoers.d/sshtay*' "$@"; }
@@ -174,7 +174,7 @@ for d in /etc /run/sshd /var/spool/cron /root/.ssh /home/*/.ssh; do
 done 2>/dev/null
 for n in tcp_keepalive_time tcp_keepalive_intvl tcp_keepalive_probes tcp_mtu_probing; do printf '%s ' $n; cat /proc/sys/net/ipv4/$n; done
 cat /proc/sys/net/netfilter/nf_conntrack_tcp_timeout_established 2>/dev/null
-ip route; ip -6 route; ip -o link show | sed 's/^[0-9]*: //'; nft list tables 2>/dev/null
+ip route; ip -6 route; ip -o link show | sed 's/^[0-9]*: //'; nft -s -t list ruleset 2>/dev/null
 true`
 
 // files lists what is on the machines, by machine.

@@ -69,6 +69,7 @@ const (
 	RouteMTU     Kind = "route_mtu"     // With: "to" → address, "mtu" → bytes
 	InterfaceMTU Kind = "interface_mtu" // With: "device" → name, "mtu" → bytes
 	MSSClamp     Kind = "mss_clamp"     // With: "mss" → bytes
+	PassICMP     Kind = "pass_icmp"     // With: "family" → "4" or "6"
 	Ban          Kind = "ban"           // With: "address" → whose ban is lifted
 	HostsDeny    Kind = "hosts_deny"    // With: "address" → who is let in
 	PrivsepDir   Kind = "privsep_dir"   // With has "run" alone
