@@ -22,8 +22,7 @@ import (
 func SSHDConfig(ctx context.Context, m host.Host, request sshconf.ServerRequest, set []sshconf.Assignment, matched bool) (Change, error) {
 	c := Change{Kind: "sshd_config", Title: titleOf(set) + " for everybody", Side: remedy.Server, Risk: riskOf(set), Root: true}
 	// What is nearly always read is looked at while sshd is being looked for.
-	usual := cmp.Or(request.Config, sshconf.ServerConfig)
-	read, list := reader(ctx, m, usual, sshconf.ServerConfig+".d/*"), lister(ctx, m, "/", "/etc", "/etc/ssh", "/etc/ssh/sshd_config.d")
+	read, list := glance(ctx, m, cmp.Or(request.Config, sshconf.ServerConfig))
 	s, err := findSSHD(ctx, m, request.Config)
 	if err != nil {
 		return c, err
@@ -71,6 +70,11 @@ func SSHDConfig(ctx context.Context, m host.Host, request sshconf.ServerRequest,
 	c.Services = []Service{s.service(ports(before))}
 	c.Verify = proofs("sshd -T", s.command("-T", "-C", s.spec(env, request, e)), e.Placed)
 	return c, nil
+}
+
+// glance begins to read a configuration of sshd, and the folders around it.
+func glance(ctx context.Context, m host.Host, config string) (read func(string, int64) ([]byte, error), list func(string) []string) {
+	return reader(ctx, m, config, sshconf.ServerConfig+".d/*"), lister(ctx, m, "/", "/etc", "/etc/ssh", "/etc/ssh/sshd_config.d")
 }
 
 // unreadable adds the way out where only root may read.

@@ -35,7 +35,7 @@ type checkOptions struct {
 	pace           string
 	progress       func(string)
 	asking         func(bool)
-	stay           func(probe.Entrance, diagnose.Result)
+	stay           *diagnose.Stay
 	keep           func(name, text string)
 }
 

@@ -67,18 +67,26 @@ func (o fixOptions) inAdvance(ctx context.Context) (check fixOptions, drop func(
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	o.ahead = &advance{}
-	o.stay = func(enter probe.Entrance, known diagnose.Result) {
-		o.ahead.begin(func() entered {
-			in, cancel := context.WithTimeout(ctx, entering)
-			defer cancel()
-			m, err := enter(in)
-			if err != nil {
-				return entered{err: err}
-			}
-			e := entered{m: m, asked: host.Once(m)}
-			go change.Foresee(ctx, e.asked, requestOf(known))
-			return e
-		})
+	asked := make(chan host.Host, 1) // of who logs in, once
+	o.stay = &diagnose.Stay{
+		Begun: func(m *host.Remote) {
+			once := host.Once(m)
+			asked <- once
+			change.Glance(ctx, once)
+		},
+		Ended: func(enter probe.Entrance, known diagnose.Result) {
+			o.ahead.begin(func() entered {
+				in, cancel := context.WithTimeout(ctx, entering)
+				defer cancel()
+				m, err := enter(in)
+				if err != nil {
+					return entered{err: err}
+				}
+				e := entered{m: m, asked: <-asked}
+				go change.Foresee(ctx, e.asked, requestOf(known))
+				return e
+			})
+		},
 	}
 	return o, func() {
 		cancel()

@@ -29,9 +29,13 @@ type Options struct {
 	Progress       func(string)            // told what is being done; may be nil
 	Keep           func(name, text string) // told of everything that was read; may be nil
 	Asking         func(bool)              // told when ssh may begin to ask the user, and when that is over; may be nil
-	// Stay takes over the login's session once that has been read, with what is
-	// known by then; nil: the session ends.
-	Stay func(probe.Entrance, Result)
+	Stay           *Stay                   // takes over the login's session; nil: it ends
+}
+
+// A Stay is as [probe.Stay]; with the end comes what is known by then.
+type Stay struct {
+	Begun func(*host.Remote)
+	Ended func(probe.Entrance, Result)
 }
 
 // A Result is what one run found.
@@ -52,7 +56,9 @@ func Run(ctx context.Context, o Options) Result {
 	facts := &fact.Set{Now: time.Now}
 	env := o.env()
 	if o.Stay != nil {
-		env.Stay = func(in probe.Entrance) { o.Stay(in, Result{Target: o.Target, Resolved: env.Resolved, Facts: facts}) }
+		env.Stay = &probe.Stay{Begun: o.Stay.Begun, Ended: func(in probe.Entrance) {
+			o.Stay.Ended(in, Result{Target: o.Target, Resolved: env.Resolved, Facts: facts})
+		}}
 	}
 	ctx, cancel := context.WithTimeout(ctx, o.limit())
 	defer cancel()

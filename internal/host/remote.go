@@ -21,6 +21,7 @@ import (
 type Remote struct {
 	dialog *Dialog
 	root   bool
+	opened func()        // closes what the first request waits for, once
 	mu     sync.Mutex    // of what follows, and while a request is sent
 	last   chan struct{} // closed when the last request that was sent is answered
 	gone   error         // why nothing can be asked any more
@@ -60,8 +61,8 @@ func (l Local) Remote(ctx context.Context, c RemoteCommand) (*Remote, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := Enter(ctx, d, nil, mark)
-	if err != nil {
+	r := Early(d)
+	if err := r.Enter(ctx, nil, mark); err != nil {
 		return nil, fmt.Errorf("cannot log in: %w", err)
 	}
 	return r, nil
@@ -80,15 +81,20 @@ func Reception(mark string, sudo bool) string {
 	return hello
 }
 
-// Enter makes a Remote of a login that runs [Reception] with that mark. Ahead is
-// what came from it and was read already. Without success the login is ended.
-func Enter(ctx context.Context, d *Dialog, ahead []byte, mark string) (*Remote, error) {
-	r := &Remote{dialog: d, last: make(chan struct{}), ahead: ahead}
-	close(r.last)
-	if err := r.greet(ctx, mark); err != nil {
-		return nil, err
-	}
-	return r, nil
+// Early is a Remote of a login that runs something of ours, which reads nothing, and
+// will run [Reception] after it. What it is asked before that is sent at once and
+// answered then. The caller calls Enter or Close.
+func Early(d *Dialog) *Remote {
+	open := make(chan struct{})
+	return &Remote{dialog: d, last: open, opened: sync.OnceFunc(func() { close(open) })}
+}
+
+// Enter waits for [Reception] with that mark. Ahead is what came from the login
+// and was read already. Without success the login is ended.
+func (r *Remote) Enter(ctx context.Context, ahead []byte, mark string) error {
+	defer r.opened()
+	r.ahead = ahead
+	return r.greet(ctx, mark)
 }
 
 // Alive says whether nothing has been heard of an end of the login, without
@@ -140,6 +146,7 @@ func (r *Remote) Close() error {
 		r.gone = errors.New("the login was ended")
 		r.dialog.End(0)
 	}
+	r.opened()
 	return nil
 }
 

@@ -85,7 +85,7 @@ func login(ctx context.Context, env *Env, facts *fact.Set, lim limits) {
 	if out, ok := a.collected(); ok {
 		putServer(facts, parseSections(out, a.nonce).keep(env), "login")
 		if a.stayed != nil {
-			env.Stay(a.stayed)
+			env.Stay.Ended(a.stayed)
 		}
 		return
 	}
@@ -138,7 +138,7 @@ func logInOnce(ctx context.Context, env *Env, lim limits, fed bool) loginRun {
 	cmd.Argv = append(loginArgs(env, lim), command)
 	run := env.Local.Run
 	if t.stay {
-		run = t.runAndStay
+		run = func(ctx context.Context, c host.Command) (host.Result, error) { return t.runAndStay(ctx, c, env.Stay) }
 	}
 	r, err := run(ctx, cmd)
 	t.finish()

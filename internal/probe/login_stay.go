@@ -8,8 +8,17 @@ import (
 	"sshtay/internal/host"
 )
 
+// A Stay takes over the session of a login, for work there.
+type Stay struct {
+	// Begun is told, in a goroutine of its own, when our script runs: the machine
+	// may be asked already, and answers once that has ended.
+	Begun func(*host.Remote)
+	// Ended is told when our script has ended, and what it said is known.
+	Ended func(Entrance)
+}
+
 // An Entrance leads into a login whose script has ended and whose session goes
-// on, for work there. It is for one use.
+// on. It is for one use.
 type Entrance func(ctx context.Context) (*host.Remote, error)
 
 // staying has the session of a script go on as a shell that does what it is told.
@@ -23,11 +32,17 @@ func staying(script, nonce string) string {
 const mostOfSSH = 256 << 10
 
 // runAndStay runs ssh until our script has ended, or until ssh has.
-func (t *loginRun) runAndStay(ctx context.Context, cmd host.Command) (host.Result, error) {
+func (t *loginRun) runAndStay(ctx context.Context, cmd host.Command, stay *Stay) (host.Result, error) {
 	cmd.Limit = mostOfSSH
 	d, err := host.Local{}.Dialog(cmd)
 	if err != nil {
 		return host.Result{}, err
+	}
+	m := host.Early(d)
+	runs := t.onBegin
+	t.onBegin = func() {
+		runs()
+		go stay.Begun(m)
 	}
 	forget := context.AfterFunc(ctx, func() { d.Conn.SetReadDeadline(time.Unix(1, 0)) })
 	defer forget()
@@ -36,7 +51,7 @@ func (t *loginRun) runAndStay(ctx context.Context, cmd host.Command) (host.Resul
 		n, err := d.Conn.Read(buf)
 		(*watchOut)(t.watch).Write(buf[:n])
 		if ahead, ended := t.afterEnd(); ended && forget() {
-			t.stayed = func(ctx context.Context) (*host.Remote, error) { return host.Enter(ctx, d, ahead, t.nonce) }
+			t.stayed = func(ctx context.Context) (*host.Remote, error) { return m, m.Enter(ctx, ahead, t.nonce) }
 			return host.Result{}, nil
 		}
 		if err == nil {
@@ -46,6 +61,7 @@ func (t *loginRun) runAndStay(ctx context.Context, cmd host.Command) (host.Resul
 		case <-d.Ended():
 		case <-ctx.Done():
 		}
+		m.Close()
 		r, _ := d.End(0)
 		return r, context.Cause(ctx)
 	}

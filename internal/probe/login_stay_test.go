@@ -2,6 +2,7 @@ package probe
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"sshtay/internal/fact"
@@ -18,7 +19,11 @@ func TestStay(t *testing.T) {
 			user := newUser(t, testenv.Need(t, shell)[0], nil)
 			env, facts := newEnv(s.target(user, "user", "known")), &fact.Set{}
 			var enter Entrance
-			env.Stay = func(in Entrance) { enter = in }
+			early := make(chan string, 1)
+			env.Stay = &Stay{Ended: func(in Entrance) { enter = in }, Begun: func(m *host.Remote) {
+				r, err := m.Run(t.Context(), host.Command{Argv: []string{"echo", "asked early"}})
+				early <- fmt.Sprint(string(r.Stdout), err)
+			}}
 			Config.Run(t.Context(), env, facts)
 			login(t.Context(), env, facts, patient)
 			want(t, facts, fact.SessionKind, "shell")
@@ -35,6 +40,9 @@ func TestStay(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer m.Close()
+			if said := <-early; said != "asked early\n<nil>" {
+				t.Errorf("what was asked while the script ran got %q", said)
+			}
 			if r, err := m.Run(t.Context(), host.Command{Argv: []string{"id", "-un"}}); err != nil || string(r.Stdout) != user+"\n" || !m.Alive() {
 				t.Errorf("got %q, %v", r.Stdout, err)
 			}
@@ -47,7 +55,7 @@ func TestStay(t *testing.T) {
 func TestStayNowhere(t *testing.T) {
 	s := newServer(t, "Match User *\n ForceCommand echo only this; exit 3\n")
 	env, facts := newEnv(s.target("root", "user", "known")), &fact.Set{}
-	env.Stay = func(Entrance) { t.Error("the session goes on") }
+	env.Stay = &Stay{Begun: func(*host.Remote) { t.Error("our script runs") }, Ended: func(Entrance) { t.Error("the session goes on") }}
 	Config.Run(t.Context(), env, facts)
 	login(t.Context(), env, facts, patient)
 	want(t, facts, fact.SessionKind, "forced-command")
@@ -56,8 +64,9 @@ func TestStayNowhere(t *testing.T) {
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
+	stay := env.Stay
 	env, facts = newEnv(s.target("root", "user", "known")), &fact.Set{}
-	env.Stay = func(Entrance) { t.Error("the session goes on") }
+	env.Stay = stay
 	Config.Run(t.Context(), env, facts)
 	login(ctx, env, facts, patient)
 	want(t, facts, fact.LoginReason, "cancelled")

@@ -47,7 +47,7 @@ type Env struct {
 	Login     bool                    // ssh may log in
 	Knock     bool                    // the login only sees whether it gets a shell, and reads nothing there
 	Running   *Notice                 // given when the login's script runs; may be nil
-	Stay      func(Entrance)          // takes over the login's session once our script has ended; nil: it ends, too
+	Stay      *Stay                   // takes over the login's session; nil: it ends with our script
 	Hole      *Notice                 // given when it is known why the handshake and the login are stuck; may be nil
 	Marked    *Notice                 // given when the login is stuck where it began to mark, by a mark that was lost before; may be nil
 	Shaking   *Shaking                // the connection of the handshake, for who looks on; may be nil
