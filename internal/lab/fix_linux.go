@@ -97,11 +97,7 @@ func (l *Live) unchanged(s Scenario, r *Result, before map[string][]string) erro
 		r.miss("the fix was to change nothing, and left differences: %s", strings.Join(d, "; "))
 	}
 	if len(s.Fix.History) > 0 {
-		said, exit, err := l.sshtay(s.Fix.On, "history", cmp.Or(s.Fix.Rollback...))
-		if err != nil || exit != 0 {
-			r.miss("`sshtay history` ended with %d: %s", exit, because(err, said))
-		}
-		expect(r, "history", said, s.Fix.History)
+		l.remembers(s, r)
 	}
 	if s.Fix.Returns {
 		if err := l.sees(s.Truth); err != nil {
@@ -109,6 +105,26 @@ func (l *Live) unchanged(s Scenario, r *Result, before map[string][]string) erro
 		}
 	}
 	return nil
+}
+
+// remembers sees what the machine has noted. The files are as they were a moment before
+// sshd takes notice, and it accepts nobody while it does.
+func (l *Live) remembers(s Scenario, r *Result) {
+	for end := time.Now().Add(rollbackLimit); ; time.Sleep(100 * time.Millisecond) {
+		seen := Result{}
+		said, exit, err := l.sshtay(s.Fix.On, "history", cmp.Or(s.Fix.Rollback...))
+		if err != nil || exit != 0 {
+			seen.miss("`sshtay history` ended with %d: %s", exit, because(err, said))
+		}
+		expect(&seen, "history", said, s.Fix.History)
+		if seen.Verdict != Wrong {
+			return
+		}
+		if time.Now().After(end) {
+			r.miss("%s", strings.Join(seen.Problems, "; "))
+			return
+		}
+	}
 }
 
 func because(err error, out string) string {
