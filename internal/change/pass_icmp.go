@@ -40,6 +40,9 @@ const iptablesScript = `for p in "$1" "$1-nft"; do
 	case "$($p -V 2>/dev/null)" in *nf_tables*) if $p -t "$2" -S "$3" >/dev/null 2>&1; then echo "$p"; exit; fi ;; esac
 done`
 
+// mostGuards bounds the chains that get a rule; a firewall has one or two.
+const mostGuards = 20
+
 // PassICMP lets in the message that a packet was too long, where the firewall of
 // this machine could drop it. An accept ends one base chain and not the others:
 // there is a rule in each that could.
@@ -59,6 +62,9 @@ func PassICMP(ctx context.Context, m host.Host, family string) (Change, error) {
 		return c, fmt.Errorf("%w%s", err, byHand)
 	}
 	guards := all.guards(is.family)
+	if len(guards) > mostGuards {
+		return c, fmt.Errorf("%d chains of the firewall could stop %s, and sshtay changes %d at most%s", len(guards), is.name, mostGuards, byHand)
+	}
 	if len(guards) == 0 {
 		return c, fmt.Errorf("no firewall of this machine stops %s: look for the one that does on the way", is.name)
 	}

@@ -1,6 +1,7 @@
 package change
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -50,6 +51,24 @@ func TestGuards(t *testing.T) {
 	}
 }
 
+// TestRulesetIsWalkedOnce: chains that lead to each other in a great many ways take
+// no longer than a few that do not.
+func TestRulesetIsWalkedOnce(t *testing.T) {
+	listed := []string{base("inet", "c0", "input", "accept")}
+	for i := range 1000 {
+		to := fmt.Sprintf(`{"jump": {"target": "c%d"}}`, i+1)
+		listed = append(listed, ruled(fmt.Sprint("c", i), to), ruled(fmt.Sprint("c", i), to))
+	}
+	all, err := parseRuleset([]byte(`{"nftables": [` + strings.Join(listed, ", ") + `]}`))
+	if err != nil || len(all.guards("ip")) != 0 {
+		t.Errorf("%v, %v", all.guards("ip"), err)
+	}
+	all, err = parseRuleset([]byte(`{"nftables": [` + strings.Join(append(listed, ruled("c1000", `{"drop": null}`)), ", ") + `]}`))
+	if err != nil || len(all.guards("ip")) != 1 {
+		t.Errorf("with a drop at the end of them all: %v, %v", all.guards("ip"), err)
+	}
+}
+
 // TestPassICMPRefuses: what cannot be done is said, with what to do instead.
 func TestPassICMPRefuses(t *testing.T) {
 	for name, c := range map[string]struct{ family, says, want string }{
@@ -59,6 +78,7 @@ func TestPassICMPRefuses(t *testing.T) {
 		"another list":      {"4", "{}", "cannot be read"},
 		"firewalld's table": {"4", `{"nftables": [{"table": {"family": "inet", "name": "t", "flags": ["owner", "persist"]}}, ` + base("inet", "in", "input", "drop") + `]}`, "belongs to a program that lets nobody else change it"},
 		"an owner alone":    {"4", `{"nftables": [{"table": {"family": "inet", "name": "t", "flags": "owner"}}, ` + base("inet", "in", "input", "drop") + `]}`, "belongs to a program"},
+		"too many chains":   {"4", `{"nftables": [` + strings.Repeat(base("ip", "in", "input", "drop")+", ", 20) + base("ip", "in", "input", "drop") + `]}`, "21 chains of the firewall could stop"},
 		"a family":          {"5", "", "no version of IP"},
 	} {
 		change, err := PassICMP(t.Context(), says(c.says), c.family)
@@ -66,4 +86,32 @@ func TestPassICMPRefuses(t *testing.T) {
 			t.Errorf("%s: %v, want %q; %+v", name, err, c.want, change.Effects)
 		}
 	}
+}
+
+// FuzzRuleset: whatever nft lists, it is rules or an error, and the chains that are to
+// be changed are among those that were listed.
+func FuzzRuleset(f *testing.F) {
+	seeds := []string{
+		"", "{}", `{"nftables": []}`, `{"nftables": [{"rule": {}}, {"chain": null}]}`,
+		`{"nftables": [` + base("inet", "in", "input", "accept") + `, ` + ruled("in", `{"jump": {"target": "in"}}, {"xt": 7}, {"vmap": {"data": []}}`) + `]}`,
+		`{"nftables": [` + base("ip", "in", "prerouting", "drop") + `, {"table": {"family": "ip", "name": "t", "flags": [["owner"]]}}]}`,
+	}
+	for _, s := range seeds {
+		f.Add([]byte(s))
+	}
+	if len(seeds) != 6 {
+		f.Fatal("seeds are missing")
+	}
+	f.Fuzz(func(t *testing.T, out []byte) {
+		all, err := parseRuleset(out)
+		for _, family := range []string{"ip", "ip6"} {
+			for _, g := range all.guards(family) {
+				if err != nil || !all.named(func(c nftChain) bool { return c == g }) {
+					t.Errorf("%v: %v", g, err)
+				}
+				all.owned(g)
+				all.foreign(g)
+			}
+		}
+	})
 }

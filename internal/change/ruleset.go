@@ -10,7 +10,7 @@ import (
 type ruleset struct {
 	tables []nftTable
 	chains []nftChain
-	rules  []nftRule
+	rules  map[nftChain][]nftRule // by the family, table and name of their chain
 }
 
 type nftTable struct {
@@ -36,7 +36,7 @@ func (c nftChain) likeIptables() bool {
 }
 
 func parseRuleset(out []byte) (ruleset, error) {
-	var r ruleset
+	r := ruleset{rules: map[nftChain][]nftRule{}}
 	var list struct {
 		Nftables []struct {
 			Table *nftTable
@@ -54,7 +54,8 @@ func parseRuleset(out []byte) (ruleset, error) {
 		case o.Chain != nil:
 			r.chains = append(r.chains, *o.Chain)
 		case o.Rule != nil:
-			r.rules = append(r.rules, *o.Rule)
+			in := nftChain{Family: o.Rule.Family, Table: o.Rule.Table, Name: o.Rule.Chain}
+			r.rules[in] = append(r.rules[in], *o.Rule)
 		}
 	}
 	return r, nil
@@ -66,18 +67,16 @@ func parseRuleset(out []byte) (ruleset, error) {
 func (r ruleset) guards(family string) (guards []nftChain) {
 	for _, c := range r.chains {
 		sees := c.Family == family || c.Family == "inet"
-		if sees && c.Type == "filter" && (c.Hook == "input" || c.Hook == "prerouting") && (c.Policy == "drop" || r.stops(c, nil)) {
+		if sees && c.Type == "filter" && (c.Hook == "input" || c.Hook == "prerouting") && (c.Policy == "drop" || r.stops(c, map[string]bool{})) {
 			guards = append(guards, c)
 		}
 	}
 	return guards
 }
 
-// of calls for each rule of a chain.
+// of says whether a rule of a chain is so.
 func (r ruleset) of(c nftChain, is func(nftRule) bool) bool {
-	return slices.ContainsFunc(r.rules, func(u nftRule) bool {
-		return u.Family == c.Family && u.Table == c.Table && u.Chain == c.Name && is(u)
-	})
+	return slices.ContainsFunc(r.rules[nftChain{Family: c.Family, Table: c.Table, Name: c.Name}], is)
 }
 
 func (r ruleset) named(is func(nftChain) bool) bool { return slices.ContainsFunc(r.chains, is) }
@@ -98,12 +97,13 @@ func (r ruleset) foreign(c nftChain) bool {
 }
 
 // stops says whether a rule of a chain, or of one to which it leads, can end a
-// packet's way here. What is not known counts as such.
-func (r ruleset) stops(c nftChain, seen []string) bool {
-	if slices.Contains(seen, c.Name) {
+// packet's way here. What is not known counts as such. Seen are the chains of the
+// table that were looked at: each is once, however many lead to it.
+func (r ruleset) stops(c nftChain, seen map[string]bool) bool {
+	if seen[c.Name] {
 		return false
 	}
-	seen = append(seen, c.Name)
+	seen[c.Name] = true
 	return r.of(c, func(u nftRule) bool {
 		return within(u.Expr, func(key string, value any) bool {
 			object, _ := value.(map[string]any)

@@ -93,3 +93,33 @@ func TestRiskOf(t *testing.T) {
 		}
 	}
 }
+
+// FuzzSSHD: whatever a machine says of its sshd, what comes of it is a program of sh.
+func FuzzSSHD(f *testing.F) {
+	const head = "uid 0\nkernel Linux\nprogram /usr/sbin/sshd\nversion OpenSSH_9.2p1\n"
+	seeds := []string{
+		"", head + "privsep /run/$(id)\nunit Id=ssh.socket\nunit LoadState=loaded\nunit ActiveState=active\nunit-end\n",
+		head + "listener 77 /usr/sbin/sshd sshd: /usr/sbin/sshd -D -f 'a b -o [listener]\nlistens 0:0016 1'\n",
+		head + "openrc a'b 77\nlistener 77 x y\n",
+		head + "unit Id=ssh.service';id\nunit LoadState=loaded\nunit ActiveState=active\nunit CanReload=yes\nunit-end\n",
+	}
+	for _, s := range seeds {
+		f.Add(s)
+	}
+	if len(seeds) != 5 {
+		f.Fatal("seeds are missing")
+	}
+	f.Fuzz(func(t *testing.T, said string) {
+		s, err := parseSSHD(said, "")
+		if err != nil || strings.Contains(said, "\x00") { // no program can have it in its arguments
+			return
+		}
+		s.cuts()
+		v := s.service([]int{22})
+		for _, lines := range []string{v.Validate, v.Reload, v.Serves, v.Alive, v.Start} {
+			if out, err := exec.Command("sh", "-n", "-c", lines).CombinedOutput(); err != nil {
+				t.Errorf("%q is no sh: %s", lines, out)
+			}
+		}
+	})
+}

@@ -5,18 +5,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"sync"
 
 	"sshtay/internal/host"
 )
 
-// packageFiles puts the files of packages into one archive, as [debianTree]
-// makes its tree. They are this system's own packages, and are never installed: on a
+// packageFiles puts the files of packages into one archive. They are this system's own packages, and are never installed: on a
 // system with another init they would be in its way.
 const packageFiles = `
-mkdir -p "$(dirname "$1")"
-exec 9>"$1.lock"
-flock 9
 test -s "$1" && exit 0
 new=$1.new.$$
 rm -rf "$1".new.*
@@ -30,53 +25,50 @@ mv "$new/files.tar" "$archive"
 rm -r "$new"
 `
 
-var packages struct {
-	sync.Mutex
-	archives map[string][]byte
-}
-
 // Packages returns an archive with the files of packages of this system, under a name
 // of our own, for a machine with a copy of it; [Unpack] puts it there. They are
 // fetched the first time, and the archive is kept beside [Debian13].
 func Packages(ctx context.Context, name string, names ...string) ([]byte, error) {
-	packages.Lock()
-	defer packages.Unlock()
-	if archive := packages.archives[name]; archive != nil {
-		return archive, nil
-	}
-	file, err := cached(name + ".tar")
+	file, err := kept(ctx, name+".tar", "", packageFiles, names...)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := os.Stat(file); err != nil {
-		r, err := host.Local{}.Run(ctx, host.Command{Argv: append([]string{"sh", "-euc", packageFiles, "sh", file}, names...)})
-		if err != nil {
-			return nil, fmt.Errorf("cannot fetch %s: %w", name, err)
-		}
-		if r.Exit != 0 {
-			return nil, fmt.Errorf("cannot fetch %s into %s (is this Debian, and a mirror within reach?): %s", name, file, tail(r.Stderr))
-		}
-	}
-	archive, err := os.ReadFile(file)
-	if err != nil {
-		return nil, err
-	}
-	if packages.archives == nil {
-		packages.archives = map[string][]byte{}
-	}
-	packages.archives[name] = archive
-	return archive, nil
+	return os.ReadFile(file)
 }
 
 // Unpack is a command that unpacks such an archive on its standard input. Where
 // /lib and its like are links into /usr, they stay so.
 var Unpack = []string{"tar", "-x", "--keep-directory-symlink", "--no-same-owner", "-C", "/"}
 
-// cached is the path of something that is kept from run to run.
-func cached(name string) (string, error) {
+// kept is the path of something that is kept from run to run, and made the first
+// time by a script, which is given the path and these words. It is there when what
+// proves it is below the path.
+func kept(ctx context.Context, name, proof, script string, words ...string) (string, error) {
 	dir := os.Getenv("SSHTAY_CACHE")
 	if dir == "" {
 		dir = "/var/cache/sshtay"
 	}
-	return filepath.Abs(filepath.Join(dir, name))
+	path, err := filepath.Abs(filepath.Join(dir, name))
+	if err != nil {
+		return "", err
+	}
+	if _, err := os.Stat(path + proof); err == nil {
+		return path, nil
+	}
+	r, err := host.Local{}.Run(ctx, host.Command{Argv: append([]string{"sh", "-euc", locked + script, "sh", path}, words...)})
+	if err != nil {
+		return "", fmt.Errorf("cannot make %s: %w", path, err)
+	}
+	if r.Exit != 0 {
+		return "", fmt.Errorf("cannot make %s (is this Debian, with what `make deps` installs, and a mirror within reach?): %s", path, tail(r.Stderr))
+	}
+	return path, nil
 }
+
+// locked begins such a script: it holds a lock while it works, so that a thing is made
+// once however many want it. It shows it only when it is whole.
+const locked = `
+mkdir -p "$(dirname "$1")"
+exec 9>"$1.lock"
+flock 9
+`
