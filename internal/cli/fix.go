@@ -34,9 +34,10 @@ server, file by file -, asks, and does it. Every change is undone by itself
 after two minutes, by a timer on the machine that changed, unless a new
 connection has logged in and the same check no longer finds what was wrong.
 
-Files are replaced whole, with owner, mode and labels kept; sshd is reloaded,
-never restarted, after sshd -t has found nothing wrong. Nothing is installed on
-the server; it is reached by your own ssh, as root or with sudo.
+Files are replaced whole, with owner, mode and labels kept; sshd is reloaded
+after sshd -t has found nothing wrong, and no session ends. (Where systemd
+listens for sshd, a reload would end sshd: there it is started anew.) Nothing is
+installed on the server; it is reached by your own ssh, as root or with sudo.
 
 What cannot be changed from here is told: what to do by hand, and what to send
 to whom.
