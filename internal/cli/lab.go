@@ -161,13 +161,17 @@ func chooseScenarios(names []string) ([]lab.Scenario, error) {
 	}
 	var chosen []lab.Scenario
 	for _, name := range names {
-		before := len(chosen)
+		known := false
 		for _, s := range all {
-			if matches(name, s.Name) && !slices.ContainsFunc(chosen, func(c lab.Scenario) bool { return c.Name == s.Name }) {
+			if !matches(name, s.Name) {
+				continue
+			}
+			known = true
+			if !slices.ContainsFunc(chosen, func(c lab.Scenario) bool { return c.Name == s.Name }) {
 				chosen = append(chosen, s)
 			}
 		}
-		if len(chosen) == before {
+		if !known {
 			return nil, usage("sshtay lab list", "there is no scenario %q", name)
 		}
 	}
