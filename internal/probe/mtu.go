@@ -62,6 +62,7 @@ type mtuRun struct {
 	trials   []fact.Trial
 	tried    bool
 	lossy    bool   // packets of any length were lost, too
+	doubtful bool   // so that what was stuck from the server may have been lost by chance, see [mtuRun.outlasts]
 	why      string // why the experiment ended without an answer
 
 	ourProbing string // what the kernels say of looking for the limit by themselves, see [probing]
@@ -95,7 +96,7 @@ func watchMTU(ctx context.Context, env *Env, facts *fact.Set, others <-chan stru
 		case <-others:
 			going = false
 		case hole := <-done:
-			if hole {
+			if hole && m.outlasts(ctx, others) {
 				m.endStuck(ctx, others)
 			}
 		case now := <-tick.C:
@@ -256,8 +257,12 @@ func (m *mtuRun) endStuck(ctx context.Context, others <-chan struct{}) {
 	}
 }
 
-// hearEnds takes the last counters of the login's connections.
+// hearEnds takes the last counters of the handshake's and the login's connections:
+// they may have ended before anybody looked again.
 func (m *mtuRun) hearEnds(ctx context.Context) {
+	if over, last := m.env.Shaking.over(); !over.IsZero() {
+		m.shaking.look(over, last)
+	}
 	flows, _ := m.env.flows.all(ctx)
 	for _, f := range flows {
 		if l := m.logins[f.Cookie]; l != nil {

@@ -85,6 +85,9 @@ func (m *mtuRun) bySession(ctx context.Context) bool {
 	case !m.server.hole() && !m.client.hole():
 		m.fullTo = true
 		m.why = "a session carried packets of all sizes both ways, so what was stuck before was not too long"
+		if !m.fullFrom {
+			m.why = "this kernel was told of a limit meanwhile and asks the server for no longer packets, so a session showed nothing of those that were stuck"
+		}
 		return true
 	case m.fullFrom && t.Socket.SendMSS > 0:
 		m.trials = append(m.trials, fact.Trial{MSS: t.Socket.SendMSS, Only: toServer, Kind: "login", Passed: true})
@@ -117,10 +120,13 @@ func (m *mtuRun) tapWith(ctx context.Context, t trial) error {
 // session then shows that these pass, and nothing of those that were stuck.
 func (m *mtuRun) askedForLess(p *tap) {
 	info, err := p.Info()
-	if err != nil || m.lossy || m.stalled.Direction != fromServer || m.stalled.Detail == silence || info.AdvertisedMSS >= m.allowed {
+	if err != nil || m.stalled.Direction != fromServer || info.AdvertisedMSS >= m.allowed {
 		return
 	}
-	m.client.vanishes, m.fullFrom = m.allowed+headers(p.v4, info.Timestamps), false
+	m.fullFrom = false
+	if m.stalled.Detail != silence {
+		m.client.vanishes, m.doubtful = m.allowed+headers(p.v4, info.Timestamps), m.lossy
+	}
 }
 
 // tryLogin logs in with segments below both limits, and carries long data both

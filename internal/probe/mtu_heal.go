@@ -80,9 +80,6 @@ func (m *mtuRun) hung() (h hangs) {
 // had to be ended they do not, and where the kernel that sends does not look for
 // the limit, what moved again was lost by chance.
 func (m *mtuRun) putHangs(source string) {
-	if over, last := m.env.Shaking.over(); !over.IsZero() {
-		m.shaking.look(over, last) // it may have ended before anybody looked again
-	}
 	h := m.hung()
 	if m.server.hole() && h.to > 0 && !m.cut[toServer] && m.ourProbing != "0" {
 		fact.PathHungToServer.Put(m.facts, h.to, source)

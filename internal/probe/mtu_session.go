@@ -155,7 +155,7 @@ func (p *tap) ask(ctx context.Context, n, extra int) error {
 	p.came = 0
 	p.mu.Unlock()
 	if info, err := p.Info(); err == nil {
-		p.m.lossy = p.m.lossy || info.OutOfOrder > 0 || info.TotalRetrans > 0
+		p.m.lossy = p.m.lossy || info.OutOfOrder > 0 || info.TotalRetrans > info.Duplicates // those were not lost
 		p.stall = stall{last: info.OutOfOrder, lossy: p.m.lossy}
 	}
 	fmt.Fprintf(p.IO, "%d %s\n", n, strings.Repeat("x", extra))
