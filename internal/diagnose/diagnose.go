@@ -5,7 +5,6 @@ package diagnose
 import (
 	"context"
 	"slices"
-	"sync"
 	"time"
 
 	"sshtay/internal/cause"
@@ -148,21 +147,50 @@ func wanted(probes []probe.Probe) []probe.Probe {
 	})
 }
 
+// overrun is how long after the time for everything a probe may take to end what
+// it started. One that takes longer is left behind: whatever hangs, a check ends.
+const overrun = 5 * time.Second
+
 // together runs probes side by side and waits for all.
 func together(ctx context.Context, env *probe.Env, facts *fact.Set, probes []probe.Probe) {
-	var working, watching sync.WaitGroup
 	others := make(chan struct{})
+	var working, watching []running
 	for _, p := range probes {
+		r := running{p, make(chan struct{})}
 		if p.Watch != nil {
-			watching.Go(func() { p.Watch(ctx, env, facts, others) })
+			watching = append(watching, r)
+			go func() { defer close(r.ended); p.Watch(ctx, env, facts, others) }()
 		} else {
-			working.Go(func() { p.Run(ctx, env, facts) })
+			working = append(working, r)
+			go func() { defer close(r.ended); p.Run(ctx, env, facts) }()
 		}
 	}
-	working.Wait()
+	await(ctx, facts, working)
 	close(others)
-	watching.Wait()
+	await(ctx, facts, watching)
 }
+
+// A running probe is at work until ended is closed.
+type running struct {
+	probe.Probe
+	ended chan struct{}
+}
+
+// await waits until all have ended, or are left behind.
+func await(ctx context.Context, facts *fact.Set, all []running) {
+	late := make(chan struct{})
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(overrun, func() { close(late) }) })()
+	for _, r := range all {
+		select {
+		case <-r.ended:
+		case <-late:
+			fact.Miss(facts, leftBehind, r.Yields...)
+		}
+	}
+}
+
+// leftBehind is why the questions of such a probe stay open.
+const leftBehind = "it did not end in time, and was left behind"
 
 // leaveOut says why probes were not run.
 func leaveOut(facts *fact.Set, probes []probe.Probe, reason string) {

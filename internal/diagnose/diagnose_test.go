@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"sshtay/internal/cause"
@@ -105,4 +106,31 @@ func TestEndsInTime(t *testing.T) {
 			t.Errorf("%s is %v, though nothing could be seen: %s", j.ID, j.Status, j.Reason)
 		}
 	}
+}
+
+// TestLeavesWhatHangs: a probe that hears no end, as one does that waits for a
+// dead disk, holds up neither the others nor the report.
+func TestLeavesWhatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		defer close(release)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		facts, began := &fact.Set{}, time.Now()
+		together(ctx, &probe.Env{}, facts, []probe.Probe{
+			{Yields: []fact.Any{fact.PathLoss}, Run: func(context.Context, *probe.Env, *fact.Set) { <-release }},
+			{Yields: []fact.Any{fact.PathMSS}, Run: func(_ context.Context, _ *probe.Env, facts *fact.Set) { fact.PathMSS.Put(facts, 1440, "test") }},
+			{Yields: []fact.Any{fact.PathMTUKernel}, Watch: func(_ context.Context, _ *probe.Env, facts *fact.Set, others <-chan struct{}) {
+				<-others
+				fact.PathMTUKernel.Put(facts, 1500, "test")
+			}},
+		})
+		if took := time.Since(began); took != time.Minute+overrun {
+			t.Errorf("waited for %v", took)
+		}
+		_, watched := fact.PathMTUKernel.Get(facts)
+		if mss, _ := fact.PathMSS.Get(facts); mss != 1440 || !watched || facts.Missing()[fact.PathLoss.Name()] != leftBehind {
+			t.Errorf("the other probes gave %d and %t, and the one that hung %q", mss, watched, facts.Missing()[fact.PathLoss.Name()])
+		}
+	})
 }

@@ -56,10 +56,17 @@ type Report struct {
 	Facts map[string]struct {
 		Value json.RawMessage `json:"value"`
 	} `json:"facts"`
-	Spent struct {
+	Missing []Missing `json:"missing"`
+	Spent   struct {
 		Seconds     float64 `json:"seconds"`
 		Connections int     `json:"connections"`
 	} `json:"spent"`
+}
+
+// Missing is a question that stayed open, and why.
+type Missing struct {
+	Fact   string `json:"fact"`
+	Reason string `json:"reason"`
 }
 
 // A Finding is a cause that was found, in its own words.
@@ -132,6 +139,11 @@ func (r *Result) judge(w Want, exit int, report Report) {
 	}
 	for _, f := range w.Facts {
 		f.hold(r, report)
+	}
+	for _, m := range report.Missing {
+		if strings.HasSuffix(m.Reason, "left behind") {
+			r.miss("what observes %s hung", m.Fact)
+		}
 	}
 	if r.Harm != "" {
 		r.miss("harm: %s", r.Harm)

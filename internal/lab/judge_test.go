@@ -2,6 +2,7 @@ package lab
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -54,6 +55,17 @@ func TestJudge(t *testing.T) {
 				t.Errorf("%s, %d false alarms: %s", r.Verdict, len(r.FalseAlarms), problems)
 			}
 		})
+	}
+}
+
+// TestJudgeHung: a check that had to leave something behind is not right, whatever
+// it found.
+func TestJudgeHung(t *testing.T) {
+	var r Result
+	healthy := Report{Schema: "sshtay.report/1", Verdict: "healthy", Missing: []Missing{{"path.loss", "it did not end in time, and was left behind"}}}
+	r.judge(Want{First: Healthy}, 0, healthy)
+	if r.Verdict != Wrong || !slices.Equal(r.Problems, []string{"what observes path.loss hung"}) {
+		t.Errorf("%s: %q", r.Verdict, r.Problems)
 	}
 }
 
