@@ -54,17 +54,21 @@ func (f *finding) inLogin(ctx context.Context, env *Env, facts *fact.Set, to net
 	case !nearer.muted:
 		f.unsettled("the session was reset before the server could be muted")
 		return
-	case !nearer.reset:
+	case !nearer.reset && !nearer.doubted:
 		f.unsettled("a session that hears nothing of the server is not reset: the server sent it, or it came from as far or farther")
 		return
 	}
 	f.again++
 	beyond, err := sessionTrial(ctx, env, to, rst.First(ttl)+1, control.moment)
-	if err != nil || beyond.reset || !beyond.muted {
+	if err != nil || beyond.reset || beyond.doubted || !beyond.muted {
 		f.unsettled("the reset comes with a TTL above the server's: from nearer, or from the server if it starts its resets at another TTL")
 		return
 	}
-	f.proven(rst.Middlebox, true, "sessions are reset, too, while nothing of the server's is heard: the reset has a TTL above the server's (%d), and not above %d", ttl, rst.First(ttl))
+	if nearer.reset {
+		f.proven(rst.Middlebox, true, "sessions are reset, too, while nothing of the server's is heard: the reset has a TTL above the server's (%d), and not above %d", ttl, rst.First(ttl))
+	} else {
+		f.proven(rst.Middlebox, false, "a session got a reset, too, while nothing of the server's was heard: it has a TTL above the server's (%d), and not above %d; this kernel did not believe it, for the server had sent more meanwhile", ttl, rst.First(ttl))
+	}
 	f.least, f.most = 1, rst.Hops(ttl)-1
 }
 
@@ -87,6 +91,10 @@ type sessionEnd struct {
 	moment
 	reset bool
 	muted bool // the floor was set before it ended
+	// A reset was heard that has another sequence number than the next one, as when
+	// the server had sent something that was not heard (RFC 5961, 3.2); or some other
+	// connection of this machine's got one.
+	doubted bool
 }
 
 // sessionTrial logs in, sends more and more data and waits for the reset. Close to the
@@ -100,6 +108,7 @@ func sessionTrial(ctx context.Context, env *Env, to netip.AddrPort, floor int, n
 	defer s.Close()
 	go io.Copy(io.Discard, s.IO)
 	start := time.Now()
+	doubts := 0
 	next := uint64(0) // acknowledged bytes when the last chunk has arrived
 	every := time.NewTicker(2 * time.Millisecond)
 	defer every.Stop()
@@ -114,6 +123,7 @@ func sessionTrial(ctx context.Context, env *Env, to netip.AddrPort, floor int, n
 		}
 		if floor > 0 && !end.muted && end.reached(near) && info.State == established {
 			if end.muted = sock.SetMinTTL(s.Conn, floor) == nil; end.muted {
+				doubts = challenges()
 				s.IO.SetWriteDeadline(time.Now().Add(loginTrialTime))
 				go s.IO.Write(make([]byte, upload))
 			}
@@ -129,10 +139,17 @@ func sessionTrial(ctx context.Context, env *Env, to netip.AddrPort, floor int, n
 			end.reset = end.reset || s.Reason() == "reset"
 			return end, nil
 		case <-limit:
+			end.doubted = end.muted && challenges() > doubts
 			return end, nil
 		case <-ctx.Done():
 			return end, context.Cause(ctx)
 		case <-every.C:
 		}
 	}
+}
+
+// challenges is how often this kernel has answered a reset with a question.
+func challenges() int {
+	n, _ := sock.Counter("TcpExt", "TCPChallengeACK")
+	return n
 }
