@@ -111,6 +111,7 @@ func watchMTU(ctx context.Context, env *Env, facts *fact.Set, others <-chan stru
 	}
 	experiment.Wait()
 	m.hearEnds(ctx)
+	m.forgetSilence()
 	m.put()
 }
 

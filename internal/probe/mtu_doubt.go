@@ -36,6 +36,15 @@ func (m *mtuRun) outlasts(ctx context.Context, others <-chan struct{}) bool {
 	return false
 }
 
+// forgetSilence is for a server that only took its time: what was silent went on,
+// and no hole was found.
+func (m *mtuRun) forgetSilence() {
+	stuck, _ := m.stuckFromServer(time.Now())
+	if m.stalled != nil && m.stalled.Detail == silence && !stuck && !m.hole() {
+		m.stalled = nil
+	}
+}
+
 // stuckFromServer says whether a connection of the handshake or the login is
 // stuck in that direction, and whether for as long as a path that loses packets
 // wants.

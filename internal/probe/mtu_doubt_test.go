@@ -36,3 +36,25 @@ func TestOutlasts(t *testing.T) {
 		}
 	}
 }
+
+// TestForgetSilence: a server that took its time leaves no connection that was
+// stuck behind; what never went on, or a hole, stays.
+func TestForgetSilence(t *testing.T) {
+	hole := bracket{1280, 1500}
+	for name, c := range map[string]struct {
+		detail string
+		at     string
+		client bracket
+		want   bool
+	}{
+		"it went on":                       {silence, "", bracket{}, false},
+		"it never went on":                 {silence, fromServer, bracket{}, true},
+		"a hole was found":                 {silence, "", hole, true},
+		"segments came whose tail did not": {"1 segments came", "", bracket{}, true},
+	} {
+		m := mtuRun{stalled: &fact.Stall{Detail: c.detail}, shaking: stall{at: c.at}, client: c.client, trials: []fact.Trial{{Passed: true}}}
+		if m.forgetSilence(); (m.stalled != nil) != c.want {
+			t.Errorf("%s: kept %t, want %t", name, m.stalled != nil, c.want)
+		}
+	}
+}
